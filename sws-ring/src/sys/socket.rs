@@ -1,0 +1,63 @@
+//! Socket calls on the raw descriptors that completions carry.
+
+use std::{io, os::fd::RawFd};
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Closes a descriptor that the caller owns. The descriptor is gone whatever is returned.
+#[inline]
+pub fn close(fd: RawFd) {
+    // SAFETY: closing touches no memory; a wrong number is an error of the caller's bookkeeping, which the
+    // debug assertion shows.
+    let result = unsafe { libc::close(fd) };
+    debug_assert!(result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::EBADF));
+}
+
+/// Sends FIN after what is queued; receiving goes on.
+pub fn shutdown_write(fd: RawFd) -> io::Result<()> {
+    // SAFETY: touches no memory.
+    check(unsafe { libc::shutdown(fd, libc::SHUT_WR) })
+}
+
+/// Ends both directions; an armed receive completes with 0.
+pub fn shutdown_both(fd: RawFd) -> io::Result<()> {
+    // SAFETY: touches no memory.
+    check(unsafe { libc::shutdown(fd, libc::SHUT_RDWR) })
+}
+
+/// Makes `close` reset the connection instead of lingering in TIME_WAIT.
+pub fn set_linger_zero(fd: RawFd) -> io::Result<()> {
+    set(
+        fd,
+        libc::SOL_SOCKET,
+        libc::SO_LINGER,
+        libc::linger {
+            l_onoff: 1,
+            l_linger: 0,
+        },
+    )
+}
+
+/// Turns Nagle's algorithm off. Accepted sockets inherit it from their listener.
+pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
+    set(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1 as libc::c_int)
+}
+
+fn set<T>(fd: RawFd, level: libc::c_int, name: libc::c_int, value: T) -> io::Result<()> {
+    // SAFETY: the kernel reads `size_of::<T>()` bytes of `value`, which lives through the call.
+    check(unsafe {
+        libc::setsockopt(
+            fd,
+            level,
+            name,
+            (&raw const value).cast(),
+            size_of::<T>() as libc::socklen_t,
+        )
+    })
+}
