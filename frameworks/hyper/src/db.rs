@@ -1,0 +1,94 @@
+//! The range query on the SQLite file.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::data::{Number, Rating};
+
+const QUERY: &str = "SELECT id, name, category, price, quantity, active, tags, \
+                     rating_score, rating_count FROM items WHERE price BETWEEN ? AND ? LIMIT 50";
+
+pub(crate) const EMPTY: &str = r#"{"items":[],"count":0}"#;
+
+pub(crate) struct Database {
+    connection: Connection,
+}
+
+impl Database {
+    /// Opens the file for reading only; it never changes while we run.
+    pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.pragma_update(None, "mmap_size", 256 * 1024 * 1024)?;
+        // Prepared now, so that a file of another shape is noticed at start.
+        connection.prepare_cached(QUERY)?;
+        Ok(Self { connection })
+    }
+
+    /// The JSON list of up to 50 items whose price lies in `min..=max`.
+    pub(crate) fn list(&self, min: f64, max: f64) -> Result<Vec<u8>, String> {
+        let mut statement = self.connection.prepare_cached(QUERY).map_err(text)?;
+        let mut rows = statement.query((min, max)).map_err(text)?;
+        let mut body = Vec::with_capacity(10 * 1024);
+        body.extend_from_slice(br#"{"items":["#);
+        let mut count = 0;
+        while let Some(row) = rows.next().map_err(text)? {
+            if count > 0 {
+                body.push(b',');
+            }
+            serde_json::to_writer(&mut body, &DbItem::read(row)?).map_err(text)?;
+            count += 1;
+        }
+        body.extend_from_slice(format!(r#"],"count":{count}}}"#).as_bytes());
+        Ok(body)
+    }
+}
+
+#[derive(Serialize)]
+struct DbItem<'a> {
+    id: i64,
+    name: &'a str,
+    category: &'a str,
+    price: Number,
+    quantity: i64,
+    active: bool,
+    tags: &'a RawValue,
+    rating: Rating,
+}
+
+impl<'a> DbItem<'a> {
+    fn read(row: &'a Row<'_>) -> Result<Self, String> {
+        Ok(Self {
+            id: row.get(0).map_err(text)?,
+            name: text_column(row, 1)?,
+            category: text_column(row, 2)?,
+            price: number_column(row, 3)?,
+            quantity: row.get(4).map_err(text)?,
+            active: row.get(5).map_err(text)?,
+            tags: serde_json::from_str(text_column(row, 6)?).map_err(text)?,
+            rating: Rating {
+                score: number_column(row, 7)?,
+                count: row.get(8).map_err(text)?,
+            },
+        })
+    }
+}
+
+fn text_column<'a>(row: &'a Row<'_>, index: usize) -> Result<&'a str, String> {
+    row.get_ref(index).map_err(text)?.as_str().map_err(text)
+}
+
+fn number_column(row: &Row<'_>, index: usize) -> Result<Number, String> {
+    match row.get_ref(index).map_err(text)? {
+        ValueRef::Integer(value) => Ok(Number::Int(value)),
+        ValueRef::Real(value) => Ok(Number::Float(value)),
+        other => Err(format!("column {index} holds {}", other.data_type())),
+    }
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
