@@ -1,0 +1,457 @@
+//! The state of one connection's answers.
+
+use super::head::{self, BodyEnd, Head};
+use super::{AnswerError, HeadCache};
+use crate::http1::{BodyDecoder, Framing};
+use alloc::{boxed::Box, vec::Vec};
+use memchr::memmem;
+
+/// One complete answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code, 101 or 200 and above: interim answers are passed over.
+    pub status: u16,
+    /// The connection carries no answer after this one.
+    pub close: bool,
+}
+
+/// Takes the decoded bytes of bodies. An answer's last piece comes before the answer is reported.
+pub trait BodySink {
+    /// Takes the next piece; never empty.
+    fn data(&mut self, bytes: &[u8]);
+}
+
+/// A [`BodySink`] for whoever does not look at bodies.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SkipBody;
+
+impl BodySink for SkipBody {
+    #[inline]
+    fn data(&mut self, _: &[u8]) {}
+}
+
+/// Finds the answers in the bytes of one connection.
+#[derive(Debug, Default)]
+pub struct AnswerParser {
+    state: State,
+    answer: Option<Answer>,
+    /// The begin of a head that is not complete yet; boxed because few connections ever need one.
+    partial: Option<Box<Partial>>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Head,
+    /// This many body bytes are still to come.
+    Length(u64),
+    Chunked(BodyDecoder),
+    UntilClose,
+}
+
+#[derive(Debug, Default)]
+struct Partial {
+    bytes: Vec<u8>,
+}
+
+impl AnswerParser {
+    /// Heads above this size are refused.
+    pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+    /// A parser at the begin of an answer.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the bytes so far end with the end of an answer.
+    #[must_use]
+    pub fn is_between_answers(&self) -> bool {
+        matches!(self.state, State::Head) && self.partial_len() == 0
+    }
+
+    /// Goes back to the begin of an answer, for a new connection. Keeps its memory.
+    pub fn reset(&mut self) {
+        self.state = State::Head;
+        self.answer = None;
+        if let Some(partial) = &mut self.partial {
+            partial.bytes.clear();
+        }
+    }
+
+    /// Takes bytes from the front of `input` until an answer is complete; `None` says that all of `input` was
+    /// taken and more is needed. `cache` must be the one for the kind of the request that is being answered.
+    #[inline]
+    pub fn advance<S: BodySink>(
+        &mut self,
+        input: &mut &[u8],
+        cache: &mut HeadCache,
+        sink: &mut S,
+    ) -> Result<Option<Answer>, AnswerError> {
+        if matches!(self.state, State::Head)
+            && let Some((head, head_len)) = cache.find(input)
+            && self.partial_len() == 0
+            && let BodyEnd::Length(body_len) = head.body
+            && body_len <= (input.len() - head_len) as u64
+            && !head.is_interim()
+        {
+            let (body, rest) = input[head_len..].split_at(body_len as usize);
+            if !body.is_empty() {
+                sink.data(body);
+            }
+            *input = rest;
+            return Ok(Some(Answer {
+                status: head.status,
+                close: head.close,
+            }));
+        }
+        self.advance_slowly(input, cache, sink)
+    }
+
+    /// The connection has ended in order. An answer whose body runs until then is complete now.
+    pub fn end(&mut self) -> Result<Option<Answer>, AnswerError> {
+        let between = self.is_between_answers();
+        let until_close = matches!(self.state, State::UntilClose);
+        let answer = self.answer;
+        self.reset();
+        if until_close {
+            Ok(answer)
+        } else if between {
+            Ok(None)
+        } else {
+            Err(AnswerError::CutShort)
+        }
+    }
+
+    fn partial_len(&self) -> usize {
+        self.partial
+            .as_ref()
+            .map_or(0, |partial| partial.bytes.len())
+    }
+
+    #[inline(never)]
+    fn advance_slowly<S: BodySink>(
+        &mut self,
+        input: &mut &[u8],
+        cache: &mut HeadCache,
+        sink: &mut S,
+    ) -> Result<Option<Answer>, AnswerError> {
+        loop {
+            if matches!(self.state, State::Head) {
+                let Some(head) = self.take_head(input, cache)? else {
+                    return Ok(None);
+                };
+                if head.is_interim() {
+                    continue;
+                }
+                self.begin_body(head);
+            }
+            if self.take_body(input, sink)? {
+                self.state = State::Head;
+                return Ok(self.answer.take());
+            }
+            if input.is_empty() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Takes one whole head, or all of `input` when that does not complete one.
+    fn take_head(
+        &mut self,
+        input: &mut &[u8],
+        cache: &mut HeadCache,
+    ) -> Result<Option<Head>, AnswerError> {
+        if self.partial_len() > 0 {
+            return self.take_split_head(input, cache);
+        }
+        if let Some((head, len)) = cache.find(input) {
+            *input = &input[len..];
+            return Ok(Some(head));
+        }
+        match head::parse(input, cache.kind())? {
+            Some((_, len)) if len > Self::HEAD_BYTES_MAX => Err(AnswerError::HeadTooLarge),
+            Some((head, len)) => {
+                cache.remember(&input[..len], head);
+                *input = &input[len..];
+                Ok(Some(head))
+            }
+            None if input.len() > Self::HEAD_BYTES_MAX => Err(AnswerError::HeadTooLarge),
+            None => {
+                self.partial
+                    .get_or_insert_default()
+                    .bytes
+                    .extend_from_slice(input);
+                *input = &[];
+                Ok(None)
+            }
+        }
+    }
+
+    /// Completes a head that began in an earlier piece. The end of the head is searched for before anything is
+    /// parsed again, so that a head that comes byte by byte costs no quadratic time.
+    fn take_split_head(
+        &mut self,
+        input: &mut &[u8],
+        cache: &HeadCache,
+    ) -> Result<Option<Head>, AnswerError> {
+        let Some(partial) = &mut self.partial else {
+            return Ok(None);
+        };
+        let kept = partial.bytes.len();
+        let room = Self::HEAD_BYTES_MAX.saturating_sub(kept);
+        let piece = &input[..input.len().min(room)];
+        partial.bytes.extend_from_slice(piece);
+        let searched = kept.saturating_sub(3);
+        let end = memmem::find(&partial.bytes[searched..], b"\r\n\r\n").map(|at| searched + at + 4);
+        let Some(end) = end else {
+            // Nothing ends here; see that what came cannot be told to be wrong already.
+            if kept < 16 {
+                head::parse(&partial.bytes, cache.kind())?;
+            }
+            if piece.len() < input.len() || partial.bytes.len() >= Self::HEAD_BYTES_MAX {
+                return Err(AnswerError::HeadTooLarge);
+            }
+            *input = &[];
+            return Ok(None);
+        };
+        let parsed = head::parse(&partial.bytes[..end], cache.kind())?;
+        partial.bytes.clear();
+        *input = &input[end - kept..];
+        match parsed {
+            Some((head, len)) if len == end => Ok(Some(head)),
+            // The first empty line ends a head, so the parser cannot want more or less.
+            _ => Err(AnswerError::StatusLine),
+        }
+    }
+
+    fn begin_body(&mut self, head: Head) {
+        self.answer = Some(Answer {
+            status: head.status,
+            close: head.close,
+        });
+        self.state = match head.body {
+            BodyEnd::Length(len) => State::Length(len),
+            BodyEnd::Chunked => State::Chunked(BodyDecoder::new(Framing::Chunked, u64::MAX)),
+            BodyEnd::Close => State::UntilClose,
+        };
+    }
+
+    /// Takes body bytes; `true` when the body is complete.
+    fn take_body<S: BodySink>(
+        &mut self,
+        input: &mut &[u8],
+        sink: &mut S,
+    ) -> Result<bool, AnswerError> {
+        match &mut self.state {
+            State::Head => Ok(false),
+            State::Length(left) => {
+                let len = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
+                let (body, rest) = input.split_at(len);
+                if !body.is_empty() {
+                    sink.data(body);
+                }
+                *input = rest;
+                *left -= len as u64;
+                Ok(*left == 0)
+            }
+            State::Chunked(decoder) => loop {
+                let decoded = decoder.decode(input).map_err(|_| AnswerError::Chunk)?;
+                *input = &input[decoded.consumed..];
+                if !decoded.data.is_empty() {
+                    sink.data(decoded.data);
+                }
+                if decoded.done {
+                    return Ok(true);
+                }
+                if input.is_empty() || decoded.consumed == 0 {
+                    return Ok(false);
+                }
+            },
+            State::UntilClose => {
+                if !input.is_empty() {
+                    sink.data(input);
+                }
+                *input = &[];
+                Ok(false)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::answer::RequestKind;
+    use alloc::{format, string::String, vec, vec::Vec};
+
+    #[derive(Default)]
+    struct Bodies(Vec<u8>);
+
+    impl BodySink for Bodies {
+        fn data(&mut self, bytes: &[u8]) {
+            assert!(!bytes.is_empty());
+            self.0.extend_from_slice(bytes);
+        }
+    }
+
+    type Seen = Vec<(u16, bool, String)>;
+
+    /// Feeds `pieces` and then the end of the connection.
+    fn run(pieces: &[&[u8]], kind: RequestKind) -> (Seen, Result<Option<Answer>, AnswerError>) {
+        let mut cache = HeadCache::new(kind);
+        let mut parser = AnswerParser::new();
+        let mut sink = Bodies::default();
+        let mut seen = Seen::new();
+        let text = |sink: &mut Bodies| String::from_utf8(core::mem::take(&mut sink.0)).unwrap();
+        for piece in pieces {
+            let mut input = *piece;
+            while !input.is_empty() {
+                match parser.advance(&mut input, &mut cache, &mut sink) {
+                    Ok(Some(answer)) => seen.push((answer.status, answer.close, text(&mut sink))),
+                    Ok(None) => assert!(input.is_empty()),
+                    Err(error) => return (seen, Err(error)),
+                }
+            }
+        }
+        let end = parser.end();
+        if let Ok(Some(answer)) = end {
+            seen.push((answer.status, answer.close, text(&mut sink)));
+        }
+        (seen, end)
+    }
+
+    /// The same at once, byte by byte and at every single split.
+    fn at_every_split(stream: &[u8], kind: RequestKind, expected: &[(u16, bool, &str)]) {
+        let expected: Seen = expected.iter().map(|e| (e.0, e.1, e.2.into())).collect();
+        let check = |pieces: &[&[u8]]| {
+            let (seen, end) = run(pieces, kind);
+            assert_eq!(seen, expected, "{pieces:?}");
+            assert!(end.is_ok(), "{pieces:?}");
+        };
+        check(&[stream]);
+        check(&stream.chunks(1).collect::<Vec<_>>());
+        for at in 0..stream.len() {
+            let (front, back) = stream.split_at(at);
+            check(&[front, back]);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_body_at_every_split() {
+        let stream = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello\
+            HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nworld\
+            HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+            3;ext=\"a;b\"\r\nabc\r\n0a\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n\
+            HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n\
+            HTTP/1.1 204 No Content\r\n\r\n\
+            HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n\
+            HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n\
+            HTTP/1.1 200 OK\r\n\r\nuntil the end";
+        let expected = [
+            (200, false, "hello"),
+            (200, false, "world"),
+            (200, false, "abc0123456789"),
+            (304, false, ""),
+            (204, false, ""),
+            (404, false, ""),
+            (200, true, "until the end"),
+        ];
+        at_every_split(stream, RequestKind::Ordinary, &expected);
+    }
+
+    #[test]
+    fn answers_to_head_have_no_body() {
+        let one = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+        let stream = format!("{one}{one}{one}");
+        at_every_split(stream.as_bytes(), RequestKind::Head, &[(200, false, ""); 3]);
+    }
+
+    #[test]
+    fn heads_may_be_long_and_have_many_fields() {
+        let mut stream = String::from("HTTP/1.1 200 OK\r\n");
+        for number in 0..2000 {
+            stream += &format!("X-Field-{number}: some value\r\n");
+        }
+        stream += "Content-Length: 2\r\n\r\nok";
+        for size in [1, 7, 4096, stream.len()] {
+            let pieces: Vec<&[u8]> = stream.as_bytes().chunks(size).collect();
+            let (seen, end) = run(&pieces, RequestKind::Ordinary);
+            assert_eq!(seen, [(200, false, String::from("ok"))]);
+            assert_eq!(end, Ok(None));
+        }
+    }
+
+    #[test]
+    fn endless_heads_are_refused() {
+        let endless = [b"HTTP/1.1 200 OK\r\nX: ".to_vec(), vec![b'x'; 70_000]].concat();
+        for size in [1, 4096, endless.len()] {
+            let pieces: Vec<&[u8]> = endless.chunks(size).collect();
+            let (_, end) = run(&pieces, RequestKind::Ordinary);
+            assert_eq!(end, Err(AnswerError::HeadTooLarge), "{size}");
+        }
+        let whole = [endless.as_slice(), b"\r\n\r\n"].concat();
+        let (_, end) = run(&[&whole], RequestKind::Ordinary);
+        assert_eq!(end, Err(AnswerError::HeadTooLarge));
+    }
+
+    #[test]
+    fn an_end_inside_an_answer_is_noticed() {
+        let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        for len in 1..whole.len() {
+            let (seen, end) = run(&[&whole[..len]], RequestKind::Ordinary);
+            assert!(seen.is_empty());
+            assert_eq!(end, Err(AnswerError::CutShort), "{len}");
+        }
+        let (_, end) = run(
+            &[b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"],
+            RequestKind::Ordinary,
+        );
+        assert_eq!(end, Err(AnswerError::CutShort));
+    }
+
+    #[test]
+    fn malformed_answers_are_refused_at_every_split() {
+        for (stream, error) in [
+            (
+                &b"garbage that never ends in a line"[..],
+                AnswerError::StatusLine,
+            ),
+            (b"HTTP/1.1 200 OK\r\nNoColon\r\n\r\n", AnswerError::NoColon),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+                AnswerError::Chunk,
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n",
+                AnswerError::Chunk,
+            ),
+        ] {
+            for at in 0..stream.len() {
+                let (front, back) = stream.split_at(at);
+                let (_, end) = run(&[front, back], RequestKind::Ordinary);
+                assert_eq!(end, Err(error), "{at} of {:?}", stream.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn the_cache_never_changes_an_outcome() {
+        let mut cache = HeadCache::new(RequestKind::Ordinary);
+        let mut parser = AnswerParser::new();
+        let one = |len: usize| {
+            let mut text = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n").into_bytes();
+            text.resize(text.len() + len, b'x');
+            text
+        };
+        for len in [2, 2, 2, 3, 2, 12, 12, 0, 0, 5000, 5000, 2] {
+            let text = one(len);
+            let mut input = text.as_slice();
+            let mut sink = Bodies::default();
+            let answer = parser.advance(&mut input, &mut cache, &mut sink).unwrap();
+            assert_eq!(answer.map(|a| a.status), Some(200));
+            assert_eq!(sink.0.len(), len);
+            assert!(input.is_empty());
+        }
+    }
+}
