@@ -1,0 +1,378 @@
+//! Building, starting and stopping an entry, natively or in Docker.
+
+pub mod docker;
+pub mod ports;
+
+use crate::cleanup::{Container, Process, TempFolder};
+use crate::entries::Entry;
+use crate::error::{Context, Error};
+use crate::profiles::Generation;
+use docker::{Docker, RunOptions};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to end after SIGTERM.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+/// Lines of a server's output that an error shows.
+const LAST_LINES: usize = 15;
+
+/// What a server is started for; decides container names and flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// For the checks.
+    Validate,
+    /// For a measurement.
+    Bench,
+}
+
+/// Where entries run.
+#[derive(Debug, Clone)]
+pub enum Mode {
+    /// As processes of this machine, through `run.sh`.
+    Native,
+    /// As containers.
+    Docker(Docker),
+}
+
+impl Mode {
+    /// The mode that the options ask for; without any, Docker where an engine
+    /// answers. Says what was chosen.
+    ///
+    /// # Errors
+    /// When Docker was asked for and no engine answers.
+    pub fn choose(docker: bool, native: bool) -> Result<Self, Error> {
+        if native {
+            return Ok(Self::Native);
+        }
+        let program = Docker::from_environment();
+        match program.answers() {
+            Ok(version) => {
+                println!("mode: docker (engine {version})");
+                Ok(Self::Docker(program))
+            }
+            Err(reason) if docker => Err(Error::environment(format!("--docker: {reason}"))),
+            Err(reason) => {
+                println!("mode: native ({reason})");
+                Ok(Self::Native)
+            }
+        }
+    }
+}
+
+/// Everything that one start depends on.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// Checks or measurement.
+    pub purpose: Purpose,
+    /// The port on this machine.
+    pub port: u16,
+    /// The folder with `dataset.json` and, by generation, its neighbours.
+    pub data: &'a Path,
+    /// Decides which files a container is shown.
+    pub generation: Generation,
+    /// The CPUs that the server may use; `None` for all.
+    pub cpus: Option<&'a [usize]>,
+    /// How long the server may take to answer its first request.
+    pub ready_within: Duration,
+}
+
+/// Builds an entry with its own script or with Docker; output goes to the
+/// terminal.
+///
+/// # Errors
+/// When there is nothing to build with or the build fails.
+pub fn build(entry: &Entry, mode: &Mode) -> Result<(), Error> {
+    let mut command = match mode {
+        Mode::Native => {
+            runnable(&entry.script)?;
+            let mut command = Command::new(&entry.script);
+            command.arg("build").current_dir(&entry.folder);
+            command
+        }
+        Mode::Docker(docker) => docker.build_command(entry),
+    };
+    println!("building {} ...", entry.name);
+    // The report's lines and the builder's must not overtake each other.
+    let _ = std::io::stdout().flush();
+    let mut process = Process::spawn(command.stdin(Stdio::null()), None)
+        .context(|| format!("start the build of {}", entry.name))?;
+    let status = process.wait(Duration::MAX);
+    if status.is_some_and(|status| status.success()) {
+        return Ok(());
+    }
+    let status = status.map_or_else(|| "no status".into(), |status| status.to_string());
+    Err(Error::environment(format!(
+        "{} could not be built ({status})",
+        entry.name
+    )))
+}
+
+fn runnable(script: &Path) -> Result<(), Error> {
+    let found = std::fs::metadata(script)
+        .map_err(|error| Error::environment(format!("{} is missing: {error}", script.display())))?;
+    if found.permissions().mode() & 0o111 == 0 {
+        return Err(Error::environment(format!(
+            "{} is not executable",
+            script.display()
+        )));
+    }
+    Ok(())
+}
+
+#[derive(Debug)]
+enum Running {
+    Native(Process),
+    Docker {
+        docker: Docker,
+        container: Container,
+    },
+}
+
+/// A server that answered its first request; dropping it stops it.
+#[derive(Debug)]
+pub struct Server {
+    running: Running,
+    port: u16,
+    scratch: TempFolder,
+}
+
+impl Server {
+    /// Starts an entry that has been built and waits until it answers.
+    ///
+    /// # Errors
+    /// When the port is taken, the server ends early (its last lines are shown)
+    /// or does not answer in time.
+    pub fn start(entry: &Entry, mode: &Mode, start: &Start<'_>) -> Result<Self, Error> {
+        let scratch = TempFolder::new("server")?;
+        if let Mode::Docker(docker) = mode {
+            docker.remove_stale(entry, start.purpose);
+        }
+        ports::must_be_free(start.port)?;
+        let running = match mode {
+            Mode::Native => Running::Native(start_native(entry, start, scratch.path())?),
+            Mode::Docker(docker) => {
+                let options = RunOptions::new(entry, start);
+                let container = docker.run(&options)?;
+                Running::Docker {
+                    docker: docker.clone(),
+                    container,
+                }
+            }
+        };
+        let mut server = Self {
+            running,
+            port: start.port,
+            scratch,
+        };
+        server.wait_until_ready(entry, start.ready_within)?;
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    /// The id of its first process, for measuring its tree. Containers have one
+    /// too as long as the engine runs on this machine.
+    pub fn process(&self) -> Option<u32> {
+        match &self.running {
+            Running::Native(process) => Some(process.id()),
+            Running::Docker { docker, container } => docker.process(container.name()),
+        }
+    }
+
+    /// Why it no longer runs, with its last lines; `None` while it does.
+    pub fn death(&mut self) -> Option<String> {
+        let how = match &mut self.running {
+            Running::Native(process) => process.ended().map(|status| status.to_string()),
+            Running::Docker { docker, container } => docker.exit(container.name()),
+        }?;
+        Some(format!("the server ended ({how})\n{}", self.last_lines()))
+    }
+
+    /// The end of what it printed, indented for a message.
+    pub fn last_lines(&self) -> String {
+        let text = match &self.running {
+            Running::Native(_) => std::fs::read(log_path(self.scratch.path())).unwrap_or_default(),
+            Running::Docker { docker, container } => docker.logs(container.name(), LAST_LINES),
+        };
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        if lines.is_empty() {
+            return "  (it printed nothing)".into();
+        }
+        let first = lines.len().saturating_sub(LAST_LINES);
+        lines[first..]
+            .iter()
+            .map(|line| format!("  | {line}"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    fn wait_until_ready(&mut self, entry: &Entry, limit: Duration) -> Result<(), Error> {
+        let start = Instant::now();
+        let mut pause = Duration::from_millis(5);
+        loop {
+            if let Some(death) = self.death() {
+                return Err(Error::environment(format!("{}: {death}", entry.name)));
+            }
+            if answers(self.address()) {
+                return Ok(());
+            }
+            if start.elapsed() >= limit {
+                return Err(Error::environment(format!(
+                    "{} did not answer on port {} within {} s; its last lines:\n{}",
+                    entry.name,
+                    self.port,
+                    limit.as_secs(),
+                    self.last_lines()
+                )));
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(250));
+        }
+    }
+
+    /// Stops it and waits until it is gone.
+    pub fn stop(mut self) {
+        if let Running::Native(process) = &mut self.running {
+            process.stop(STOP_GRACE);
+        }
+    }
+}
+
+fn start_native(entry: &Entry, start: &Start<'_>, scratch: &Path) -> Result<Process, Error> {
+    runnable(&entry.script)?;
+    let log = log_path(scratch);
+    let output = std::fs::File::create(&log).context(|| format!("create {}", log.display()))?;
+    let errors = output
+        .try_clone()
+        .context(|| format!("open {}", log.display()))?;
+    let mut command = Command::new(&entry.script);
+    command
+        .arg("start")
+        .current_dir(&entry.folder)
+        .env("PORT", start.port.to_string())
+        .env("DATA_DIR", start.data)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors);
+    Process::spawn(&mut command, start.cpus).context(|| format!("start {}", entry.script.display()))
+}
+
+fn log_path(scratch: &Path) -> PathBuf {
+    scratch.join("server.log")
+}
+
+/// Whether any HTTP answer comes back, whatever its status.
+fn answers(address: SocketAddr) -> bool {
+    let limit = Duration::from_secs(2);
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect_timeout(&address, limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.write_all(
+            b"GET /baseline11?a=1&b=1 HTTP/1.1\r\nHost: localhost:8080\r\nConnection: close\r\n\r\n",
+        )?;
+        let mut first = [0; 5];
+        stream.read_exact(&mut first)?;
+        Ok(&first == b"HTTP/")
+    };
+    ask().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn entry(folder: &Path, start: &str) -> Entry {
+        let script = folder.join("run.sh");
+        let text = folder.join("text");
+        std::fs::write(&text, format!("#!/bin/sh\n{start}\n")).unwrap();
+        // Written by another process: a descriptor open for writing here could
+        // be inherited by another test's child, and Linux refuses to run a file
+        // that somebody can write to.
+        let install = Command::new("install")
+            .args(["-m", "755"])
+            .args([&text, &script])
+            .status();
+        assert!(install.unwrap().success());
+        let meta = r#"{"display_name":"x","language":"sh"}"#;
+        Entry {
+            name: "x".into(),
+            meta: serde_json::from_str(meta).unwrap(),
+            script,
+            folder: folder.into(),
+        }
+    }
+
+    fn start(port: u16, data: &Path) -> Start<'_> {
+        Start {
+            purpose: Purpose::Validate,
+            port,
+            data,
+            generation: Generation::April2026,
+            cpus: None,
+            ready_within: Duration::from_millis(300),
+        }
+    }
+
+    #[test]
+    fn an_early_exit_shows_the_last_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = entry(folder.path(), "echo no such database >&2; exit 7");
+        let port = ports::free().unwrap();
+        let error = Server::start(&entry, &Mode::Native, &start(port, folder.path())).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        let text = error.to_string();
+        assert!(
+            text.contains("exit status: 7") && text.contains("| no such database"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_server_that_never_listens_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = entry(folder.path(), "exec sleep 60");
+        let port = ports::free().unwrap();
+        let error = Server::start(&entry, &Mode::Native, &start(port, folder.path())).unwrap_err();
+        assert!(
+            error.to_string().contains("did not answer on port"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_taken_port_names_its_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = holder.local_addr().unwrap().port();
+        let entry = entry(folder.path(), "exec sleep 60");
+        let error = Server::start(&entry, &Mode::Native, &start(port, folder.path())).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(&format!("port {port} is in use")), "{text}");
+        assert!(text.contains(&std::process::id().to_string()), "{text}");
+    }
+
+    #[test]
+    fn a_failing_build_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = build(&entry(folder.path(), "exit 1"), &Mode::Native).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        std::fs::remove_file(folder.path().join("run.sh")).unwrap();
+        let mut missing = entry(folder.path(), "");
+        missing.script = folder.path().join("absent.sh");
+        assert!(
+            build(&missing, &Mode::Native)
+                .unwrap_err()
+                .to_string()
+                .contains("is missing")
+        );
+    }
+}
