@@ -18,6 +18,12 @@ pub fn monotonic_coarse() -> Duration {
     read(libc::CLOCK_MONOTONIC_COARSE)
 }
 
+/// Time since an arbitrary start, never set back; about 20 ns to read.
+#[inline]
+pub fn monotonic() -> Duration {
+    read(libc::CLOCK_MONOTONIC)
+}
+
 /// Seconds since 1970-01-01 00:00 UTC.
 #[inline]
 pub fn unix_seconds_coarse() -> u64 {

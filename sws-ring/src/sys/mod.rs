@@ -1,5 +1,6 @@
 //! Safe wrappers of the few other system calls that an event loop needs.
 
+mod address;
 mod clock;
 mod cpu;
 mod event;
@@ -8,10 +9,11 @@ mod mapping;
 mod socket;
 mod usage;
 
-pub use clock::{monotonic_coarse, unix_seconds_coarse};
+pub use address::SocketAddress;
+pub use clock::{monotonic, monotonic_coarse, unix_seconds_coarse};
 pub use cpu::{allowed_cpus, pin_to_cpu};
 pub use event::EventFd;
 pub use limits::{NofileLimit, memlock_limit, raise_nofile};
 pub use mapping::Mapping;
-pub use socket::{close, set_linger_zero, set_nodelay, shutdown_both, shutdown_write};
+pub use socket::{close, set_linger_zero, set_nodelay, shutdown_both, shutdown_write, tcp_socket};
 pub use usage::{process_cpu_time, thread_cpu_time};
