@@ -1,0 +1,109 @@
+//! What the endpoints work with.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{dataset::Dataset, db::Database, gzip::Gzip};
+
+/// The read-only files that all reactors share. A file that is missing or
+/// malformed is `None`, and its endpoints say so.
+#[derive(Debug)]
+pub struct Data {
+    /// `dataset.json`, for `/json`.
+    pub small: Option<Dataset>,
+    /// `dataset-large.json`, for `/compression`.
+    pub large: Option<Dataset>,
+}
+
+impl Data {
+    /// Loads what `data_dir` holds; each file that cannot be used is reported
+    /// to `report` in one line, with the endpoints that suffer.
+    pub fn load(data_dir: &Path, mut report: impl FnMut(String)) -> Self {
+        let mut load = |name: &str, consequence: &str| {
+            let path = data_dir.join(name);
+            Dataset::load(&path)
+                .map_err(|error| report(format!("{} {error}; {consequence}", path.display())))
+                .ok()
+        };
+        Self {
+            small: load("dataset.json", "/json will answer 500"),
+            large: load("dataset-large.json", "/compression will answer 500"),
+        }
+    }
+}
+
+/// The state of one reactor, made on its thread and never shared.
+#[derive(Debug)]
+pub struct App {
+    pub(crate) data: Arc<Data>,
+    pub(crate) database: Option<Database>,
+    pub(crate) gzip: Gzip,
+}
+
+impl App {
+    /// Opens the database and makes the compressor; a database that cannot be
+    /// used is reported to `report` in one line.
+    pub fn open(
+        data: Arc<Data>,
+        data_dir: &Path,
+        gzip_level: i32,
+        mut report: impl FnMut(String),
+    ) -> Self {
+        let path = data_dir.join("benchmark.db");
+        let database = Database::open(&path)
+            .map_err(|error| {
+                let path = path.display();
+                report(format!(
+                    "{path} cannot be used: {error}; /db will answer an empty list"
+                ));
+            })
+            .ok();
+        Self {
+            data,
+            database,
+            gzip: Gzip::new(gzip_level),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testdata::{self, Generation};
+
+    #[test]
+    fn missing_and_malformed_files_are_reported_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("dataset-large.json"), "[{\n  \"id\": x}]").unwrap();
+        let mut reports = Vec::new();
+        let data = Data::load(dir.path(), |line| reports.push(line));
+        assert!(data.small.is_none() && data.large.is_none());
+        assert!(
+            reports[0].contains("dataset.json cannot be read"),
+            "{reports:?}"
+        );
+        assert!(reports[1].contains("line 2 column 9"), "{reports:?}");
+
+        let app = App::open(Arc::new(data), dir.path(), 1, |line| reports.push(line));
+        assert!(app.database.is_none());
+        assert!(reports[2].contains("benchmark.db"), "{reports:?}");
+        assert_eq!(reports.len(), 3);
+    }
+
+    #[test]
+    fn good_files_are_loaded_silently() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(
+            dir.path().join("dataset.json"),
+            testdata::dataset(Generation::Ints, 50),
+        )
+        .unwrap();
+        std::fs::write(
+            dir.path().join("dataset-large.json"),
+            testdata::dataset(Generation::Floats, 60),
+        )
+        .unwrap();
+        let data = Data::load(dir.path(), |line| panic!("{line}"));
+        assert_eq!(data.small.unwrap().items().len(), 50);
+        assert_eq!(data.large.unwrap().items().len(), 60);
+    }
+}
