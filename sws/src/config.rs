@@ -1,0 +1,265 @@
+//! Every key, its default, its unit and its limits.
+
+use crate::Error;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    num::NonZeroUsize,
+    str::FromStr,
+    time::Duration,
+};
+use sws_proto::http1::Limits;
+
+/// Header fields that the parser has room for; the most that [`Config::headers_max`] can ask for.
+pub(crate) const HEADER_SLOTS: usize = 100;
+/// Slots that a token can address.
+const CONNECTIONS_LIMIT: u32 = 1 << 20;
+
+/// How bytes are moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineKind {
+    /// io_uring where the kernel allows it, else epoll (and the start-up line says why).
+    #[default]
+    Auto,
+    /// io_uring or an error that names the cure.
+    IoUring,
+    /// epoll.
+    Epoll,
+}
+
+impl EngineKind {
+    /// The name used on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::IoUring => "io_uring",
+            Self::Epoll => "epoll",
+        }
+    }
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for EngineKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "io_uring" => Ok(Self::IoUring),
+            "epoll" => Ok(Self::Epoll),
+            _ => Err(format!(
+                "unknown engine {text:?}: use auto, io_uring or epoll"
+            )),
+        }
+    }
+}
+
+/// What a server is started with. `Config::default()` serves on port 8080 of all IPv4 addresses.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// Port to listen on; 0 lets the kernel choose (see [`Running::addr`](crate::Running::addr)).
+    pub port: u16,
+    /// Event loops, each on its own thread. `None`: as many as CPUs that the process may use (affinity mask
+    /// and cgroup quota).
+    pub reactors: Option<NonZeroUsize>,
+    /// How bytes are moved.
+    pub engine: EngineKind,
+    /// Bind each reactor to one CPU when there is one for each.
+    pub pin_reactors: bool,
+    /// Connections of one reactor; more wait in the kernel's backlog. At most 1,048,576.
+    pub connections_max: u32,
+    /// Connections that the kernel completes before they are accepted (`listen(2)`).
+    pub backlog: u32,
+    /// Bytes of a request's line and header fields together; more is 431.
+    pub head_bytes_max: usize,
+    /// Header fields of a request, at most 100; more is 431.
+    pub headers_max: usize,
+    /// Bytes of a request target; more is 414.
+    pub target_bytes_max: usize,
+    /// Bytes of a body that is streamed; more is 413.
+    pub body_bytes_max: u64,
+    /// Bytes of a body that is handed over whole; more is 413.
+    pub body_buffered_bytes_max: usize,
+    /// Unsent bytes of one connection above which it is no longer read.
+    pub output_high_water_bytes: usize,
+    /// How long a connection may stay without a request.
+    pub idle_timeout: Duration,
+    /// How long a request's head may take, from its first byte; then 408.
+    pub head_timeout: Duration,
+    /// How long a body may make no progress; then 408.
+    pub body_timeout: Duration,
+    /// How long a client may take nothing of its answer; then the connection is reset.
+    pub write_timeout: Duration,
+    /// How long a graceful stop may take.
+    pub shutdown_timeout: Duration,
+    /// Receive buffers that a reactor shares among its connections (io_uring), a power of two.
+    pub receive_buffers: u16,
+    /// Bytes of one receive buffer. Pages are taken when first used.
+    pub receive_buffer_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            port: 8080,
+            reactors: None,
+            engine: EngineKind::Auto,
+            pin_reactors: true,
+            connections_max: CONNECTIONS_LIMIT,
+            backlog: 65_535,
+            head_bytes_max: 16 * 1024,
+            headers_max: 64,
+            target_bytes_max: 8 * 1024,
+            body_bytes_max: 32 * 1024 * 1024,
+            body_buffered_bytes_max: 1024 * 1024,
+            output_high_water_bytes: 256 * 1024,
+            idle_timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(10),
+            receive_buffers: 128,
+            receive_buffer_bytes: 16 * 1024,
+        }
+    }
+}
+
+impl Config {
+    /// The limits of the parser.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            head_bytes_max: self.head_bytes_max,
+            headers_max: self.headers_max,
+            target_bytes_max: self.target_bytes_max,
+            body_bytes_max: self.body_bytes_max,
+        }
+    }
+
+    /// The number of reactors that will be started.
+    pub fn reactor_count(&self) -> usize {
+        match self.reactors {
+            Some(count) => count.get(),
+            None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        }
+    }
+
+    /// Refuses what cannot work, naming the key.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let range = |key: &'static str, value: u64, low: u64, high: u64| {
+            if (low..=high).contains(&value) {
+                Ok(())
+            } else {
+                Err(Error::Config {
+                    key,
+                    problem: format!("{value} is not between {low} and {high}"),
+                })
+            }
+        };
+        range("reactors", self.reactor_count() as u64, 1, 1024)?;
+        range(
+            "connections_max",
+            self.connections_max.into(),
+            1,
+            CONNECTIONS_LIMIT.into(),
+        )?;
+        range("backlog", self.backlog.into(), 1, i32::MAX as u64)?;
+        range("head_bytes_max", self.head_bytes_max as u64, 128, 1 << 24)?;
+        range(
+            "headers_max",
+            self.headers_max as u64,
+            1,
+            HEADER_SLOTS as u64,
+        )?;
+        range(
+            "target_bytes_max",
+            self.target_bytes_max as u64,
+            16,
+            self.head_bytes_max as u64,
+        )?;
+        range(
+            "body_buffered_bytes_max",
+            self.body_buffered_bytes_max as u64,
+            0,
+            1 << 32,
+        )?;
+        range(
+            "output_high_water_bytes",
+            self.output_high_water_bytes as u64,
+            4096,
+            1 << 30,
+        )?;
+        range(
+            "receive_buffer_bytes",
+            self.receive_buffer_bytes as u64,
+            512,
+            1 << 20,
+        )?;
+        if !self.receive_buffers.is_power_of_two() || self.receive_buffers > 1 << 15 {
+            let problem = format!("{} is not a power of two up to 32768", self.receive_buffers);
+            return Err(Error::Config {
+                key: "receive_buffers",
+                problem,
+            });
+        }
+        for (key, value) in [
+            ("idle_timeout", self.idle_timeout),
+            ("head_timeout", self.head_timeout),
+            ("body_timeout", self.body_timeout),
+            ("write_timeout", self.write_timeout),
+        ] {
+            range(key, value.as_millis() as u64, 100, 1000 * 3600 * 24 * 365).map_err(|_| {
+                Error::Config {
+                    key,
+                    problem: format!("{value:?} is not between 100ms and a year"),
+                }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_are_accepted() {
+        Config::default().check().unwrap();
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_by_its_key() {
+        assert!(problem(|c| c.connections_max = 0).contains("connections_max"));
+        assert!(problem(|c| c.headers_max = 101).contains("headers_max"));
+        assert!(problem(|c| c.receive_buffers = 3).contains("receive_buffers"));
+        assert!(problem(|c| c.idle_timeout = Duration::ZERO).contains("idle_timeout"));
+        assert!(problem(|c| c.target_bytes_max = 1 << 20).contains("target_bytes_max"));
+    }
+
+    #[test]
+    fn engines_have_names() {
+        for kind in [EngineKind::Auto, EngineKind::IoUring, EngineKind::Epoll] {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        assert!(
+            "kqueue"
+                .parse::<EngineKind>()
+                .unwrap_err()
+                .contains("io_uring")
+        );
+    }
+}

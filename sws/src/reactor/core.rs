@@ -1,0 +1,655 @@
+//! The reactor's state, and what each event does to it. Nothing here submits.
+
+use super::{
+    CLOCK_SLACK_MILLIS,
+    slot::{Cold, Flags, Range, Slot, Waiting},
+    slots::Slots,
+    ticks,
+    timers::{Entry, TICK_MILLIS, Wheel},
+};
+use crate::{
+    Config,
+    connection::{Next, Protocol},
+    counters::Counters,
+    engine::{ReceiveEnd, Sink},
+    peers::Peers,
+};
+use std::{collections::VecDeque, os::fd::RawFd, sync::Arc, time::Duration};
+use sws_ring::{Token, sys};
+
+/// An answer longer than this is sent from the connection's own memory, so that a batch buffer stays small.
+const BATCH_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// What a batch buffer keeps of its memory from turn to turn.
+const BATCH_KEEP_BYTES: usize = 512 * 1024;
+/// How long accepting waits when there are no descriptors.
+const ACCEPT_RETRY_TICKS: u32 = 1;
+/// How long a peer may take to close after our FIN.
+const LINGER: Duration = Duration::from_secs(5);
+/// How long a connection that has not said anything yet may still do so once a stop is asked for.
+const DRAIN_GRACE_TICKS: u32 = 10;
+/// How long after the end of a graceful stop the last completions are waited for.
+const DRAIN_OVERTIME_TICKS: u32 = 20;
+
+/// Where accepting stands.
+#[derive(Debug, Default)]
+pub(super) struct Accept {
+    pub(super) armed: bool,
+    /// It was asked to end.
+    pub(super) stopping: bool,
+    /// Not before this tick.
+    retry_at: u32,
+}
+
+/// Timeouts in ticks.
+#[derive(Clone, Copy, Debug)]
+struct Timeouts {
+    idle: u32,
+    head: u32,
+    body: u32,
+    write: u32,
+    linger: u32,
+    shutdown: u32,
+}
+
+/// Connections and everything about them that is not the engine's.
+pub(crate) struct Core<P: Protocol> {
+    protocol: P,
+    pub(super) slots: Slots<P::Conn>,
+    /// Output of this turn and of the last one, which the kernel may still be told about.
+    batches: [Vec<u8>; 2],
+    current: usize,
+    /// Slots with something to send or to decide at the end of the turn.
+    pub(super) dirty: Vec<u32>,
+    /// Slots that are to receive (again).
+    pub(super) unarmed: VecDeque<(u32, u32)>,
+    /// Slots that were blocked and have drained.
+    pub(super) resumable: VecDeque<(u32, u32)>,
+    pub(super) hand_overs: Vec<(RawFd, usize)>,
+    pub(super) accept: Accept,
+    pub(super) listener_closed: bool,
+    pub(super) can_send_batch: bool,
+    wheel: Wheel,
+    due: Vec<Entry>,
+    now_millis: u64,
+    now: u32,
+    unix_seconds: u64,
+    timeouts: Timeouts,
+    high_water: usize,
+    /// Tick at which a graceful stop runs out of time.
+    drain_until: Option<u32>,
+    pub(super) counters: Counters,
+    peers: Arc<Peers>,
+    me: usize,
+}
+
+impl<P: Protocol> Core<P> {
+    pub(crate) fn new(
+        config: &Config,
+        mut protocol: P,
+        peers: Arc<Peers>,
+        me: usize,
+        connections_max: u32,
+    ) -> Self {
+        let now_millis = sys::monotonic_coarse().as_millis() as u64;
+        let now = (now_millis / TICK_MILLIS) as u32;
+        let unix_seconds = sys::unix_seconds_coarse();
+        protocol.second(unix_seconds);
+        Self {
+            protocol,
+            slots: Slots::new(connections_max),
+            batches: [Vec::new(), Vec::new()],
+            current: 0,
+            dirty: Vec::new(),
+            unarmed: VecDeque::new(),
+            resumable: VecDeque::new(),
+            hand_overs: Vec::new(),
+            accept: Accept::default(),
+            listener_closed: false,
+            can_send_batch: false,
+            wheel: Wheel::new(now),
+            due: Vec::new(),
+            now_millis,
+            now,
+            unix_seconds,
+            timeouts: Timeouts {
+                idle: ticks(config.idle_timeout),
+                head: ticks(config.head_timeout),
+                body: ticks(config.body_timeout),
+                write: ticks(config.write_timeout),
+                linger: ticks(LINGER),
+                shutdown: ticks(config.shutdown_timeout),
+            },
+            high_water: config.output_high_water_bytes,
+            drain_until: None,
+            counters: Counters::default(),
+            peers,
+            me,
+        }
+    }
+
+    /// How long the next wait may last.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        if !self.dirty.is_empty() || !self.unarmed.is_empty() || !self.resumable.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let mut tick = self.wheel.first().unwrap_or(u32::MAX);
+        if !self.accept.armed && !self.listener_closed && self.slots_left() {
+            tick = tick.min(self.accept.retry_at);
+        }
+        if let Some(until) = self.drain_until {
+            tick = tick.min(if self.now < until {
+                until
+            } else {
+                until + DRAIN_OVERTIME_TICKS
+            });
+        }
+        if tick == u32::MAX {
+            return None;
+        }
+        let at_millis = u64::from(tick) * TICK_MILLIS + CLOCK_SLACK_MILLIS;
+        Some(Duration::from_millis(
+            at_millis.saturating_sub(self.now_millis),
+        ))
+    }
+
+    /// Starts a turn's output. The other batch buffer was handed to the kernel in the last turn but one, whose
+    /// sends are over by now.
+    pub(super) fn flip(&mut self) {
+        self.current ^= 1;
+        let batch = &mut self.batches[self.current];
+        batch.clear();
+        batch.shrink_to(BATCH_KEEP_BYTES);
+    }
+
+    pub(super) fn finished(&self) -> bool {
+        let over = |until: u32| self.slots.open() == 0 || self.now >= until + DRAIN_OVERTIME_TICKS;
+        self.listener_closed && self.hand_overs.is_empty() && self.drain_until.is_some_and(over)
+    }
+
+    #[inline]
+    pub(super) fn mark_dirty(&mut self, index: u32) {
+        let flags = &mut self.slots[index].flags;
+        if !flags.any(Flags::DIRTY) {
+            flags.set(Flags::DIRTY);
+            self.dirty.push(index);
+        }
+    }
+
+    pub(super) fn batch(&self, range: Range) -> &[u8] {
+        &self.batches[self.current][range.as_usize()]
+    }
+
+    pub(super) fn current_batch(&self) -> u8 {
+        self.current as u8
+    }
+
+    pub(super) fn high_water(&self) -> usize {
+        self.high_water
+    }
+
+    fn slots_left(&self) -> bool {
+        self.slots.open() < self.slots.limit()
+    }
+
+    pub(super) fn accept_may_be_armed(&self) -> bool {
+        !self.accept.armed
+            && self.drain_until.is_none()
+            && self.slots_left()
+            && self.now >= self.accept.retry_at
+    }
+
+    pub(super) fn accept_should_stop(&self) -> bool {
+        self.accept.armed
+            && !self.accept.stopping
+            && (self.drain_until.is_some() || !self.slots_left())
+    }
+
+    pub(super) fn listener_may_close(&self) -> bool {
+        self.drain_until.is_some() && !self.accept.armed && !self.listener_closed
+    }
+
+    pub(super) fn publish(&mut self, buffers_total: u16, buffers_leased: u16) {
+        self.counters.turns += 1;
+        self.counters.slots_open = self.slots.open().into();
+        self.counters.slots_total = self.slots.total().into();
+        self.counters.buffers_total = buffers_total.into();
+        self.counters.buffers_leased = buffers_leased.into();
+        self.protocol.count(&mut self.counters);
+        self.peers.publish(self.me, &self.counters);
+    }
+
+    // ---- connections come and go
+
+    /// Serves a connection that waited in the backlog of a listener that is being closed.
+    pub(super) fn adopt_backlog(&mut self, fd: RawFd) {
+        self.counters.accepted += 1;
+        self.peers.keep(self.me);
+        self.open(fd);
+    }
+
+    fn open(&mut self, fd: RawFd) {
+        let Some(index) = self.slots.acquire(fd) else {
+            self.counters.accept_waits += 1;
+            self.peers.left(self.me);
+            sys::close(fd);
+            return;
+        };
+        let generation = self.slots[index].generation;
+        self.unarmed.push_back((index, generation));
+        let wait = if self.drain_until.is_some() {
+            DRAIN_GRACE_TICKS
+        } else {
+            self.timeouts.idle
+        };
+        self.set_deadline(index, wait);
+    }
+
+    /// Closes the descriptor and frees the slot, none of whose operations is in flight.
+    pub(super) fn release(&mut self, index: u32) {
+        let slot = &mut self.slots[index];
+        sys::close(slot.fd);
+        if slot.cold.is_some() {
+            self.counters.connections_buffering -= 1;
+        }
+        self.slots.release(index);
+        self.peers.left(self.me);
+        self.counters.closed += 1;
+    }
+
+    // ---- deadlines
+
+    fn set_deadline(&mut self, index: u32, ticks: u32) {
+        let deadline = self.now + ticks;
+        let slot = &mut self.slots[index];
+        slot.deadline = deadline;
+        if deadline < slot.wheel_tick {
+            slot.wheel_tick = self.wheel.insert(index, slot.generation, deadline);
+        }
+    }
+
+    /// The deadline for what the protocol waits for. A head's is set once, at its first byte.
+    #[inline]
+    fn wait_for(&mut self, index: u32, waiting: Waiting) {
+        let slot = &mut self.slots[index];
+        let same_head = waiting == Waiting::Head && slot.waiting == Waiting::Head;
+        slot.waiting = waiting;
+        if same_head || slot.flags.any(Flags::SENDING | Flags::WANTS_WRITABLE) {
+            return;
+        }
+        self.set_deadline(index, self.patience(waiting));
+    }
+
+    fn patience(&self, waiting: Waiting) -> u32 {
+        match waiting {
+            Waiting::Request => self.timeouts.idle,
+            Waiting::Head => self.timeouts.head,
+            Waiting::Body => self.timeouts.body,
+        }
+    }
+
+    pub(super) fn write_deadline(&mut self, index: u32) {
+        self.set_deadline(index, self.timeouts.write);
+    }
+
+    pub(super) fn linger_deadline(&mut self, index: u32) {
+        self.set_deadline(index, self.timeouts.linger);
+    }
+
+    /// Back to the protocol's own deadline when everything is sent.
+    pub(super) fn all_sent(&mut self, index: u32) {
+        let patience = self.patience(self.slots[index].waiting);
+        self.set_deadline(index, patience);
+    }
+
+    pub(super) fn expire(&mut self) {
+        if let Some(until) = self.drain_until
+            && self.now >= until
+        {
+            self.break_all();
+        }
+        self.wheel.advance(self.now, &mut self.due);
+        let mut due = std::mem::take(&mut self.due);
+        for entry in due.drain(..) {
+            let Some(slot) = self.slots.live(entry.index, entry.generation) else {
+                continue;
+            };
+            if slot.wheel_tick != entry.tick {
+                continue;
+            }
+            slot.wheel_tick = u32::MAX;
+            if slot.deadline > self.now {
+                slot.wheel_tick = self
+                    .wheel
+                    .insert(entry.index, entry.generation, slot.deadline);
+            } else {
+                self.expire_slot(entry.index);
+            }
+        }
+        self.due = due;
+    }
+
+    fn expire_slot(&mut self, index: u32) {
+        let slot = &mut self.slots[index];
+        let stuck = Flags::SENDING | Flags::WANTS_WRITABLE | Flags::CLOSING | Flags::BROKEN;
+        if slot.flags.any(stuck) || slot.unsent() > 0 {
+            // The peer takes nothing, or does not close after our FIN.
+            self.counters.timeouts += u64::from(!slot.flags.any(Flags::FIN_SENT));
+            slot.flags.set(Flags::BROKEN);
+        } else {
+            self.counters.timeouts += 1;
+            if slot.waiting != Waiting::Request {
+                let (waiting, start) = (slot.waiting, self.batches[self.current].len());
+                self.protocol
+                    .timed_out(&mut slot.conn, waiting, &mut self.batches[self.current]);
+                self.take_output(index, start);
+            }
+            self.slots[index].flags.set(Flags::CLOSING);
+        }
+        self.mark_dirty(index);
+    }
+
+    // ---- graceful stop
+
+    fn start_drain(&mut self) {
+        self.drain_until = Some(self.now + self.timeouts.shutdown);
+        self.protocol.drain();
+        for index in self.slots.live_indexes() {
+            let slot = &mut self.slots[index];
+            let idle = slot.waiting == Waiting::Request
+                && slot.unsent() == 0
+                && !slot.has_input()
+                && slot.range.len == 0;
+            if idle && slot.flags.any(Flags::SERVED) {
+                slot.flags.set(Flags::CLOSING);
+                self.mark_dirty(index);
+            } else if idle {
+                self.set_deadline(index, DRAIN_GRACE_TICKS);
+            }
+        }
+    }
+
+    fn break_all(&mut self) {
+        for index in self.slots.live_indexes() {
+            self.slots[index].flags.set(Flags::BROKEN);
+            self.mark_dirty(index);
+        }
+    }
+
+    // ---- input and output
+
+    /// Memory of the connection for what is left over.
+    pub(super) fn cold<'s>(counters: &mut Counters, slot: &'s mut Slot<P::Conn>) -> &'s mut Cold {
+        if slot.cold.is_none() {
+            counters.connections_buffering += 1;
+        }
+        slot.cold.get_or_insert_default()
+    }
+
+    /// Gives the memory back once nothing is left over.
+    #[inline]
+    pub(super) fn drop_empty_cold(&mut self, index: u32) {
+        let slot = &mut self.slots[index];
+        if let Some(cold) = &slot.cold
+            && cold.is_empty()
+            && !slot.flags.any(Flags::SENDING)
+        {
+            slot.cold = None;
+            self.counters.connections_buffering -= 1;
+        }
+    }
+
+    /// Gives the protocol what came, after what was left over.
+    #[inline]
+    fn feed(&mut self, index: u32, bytes: &[u8]) {
+        let slot = &mut self.slots[index];
+        let out = &mut self.batches[self.current];
+        let start = out.len();
+        let progress = if let Some(cold) = &mut slot.cold
+            && !cold.input.is_empty()
+        {
+            let fresh = cold.input.len();
+            cold.input.extend_from_slice(bytes);
+            // After a pause everything is looked at again.
+            let fresh = if bytes.is_empty() { 0 } else { fresh };
+            let progress = self.protocol.data(&mut slot.conn, &cold.input, fresh, out);
+            cold.input.drain(..progress.consumed);
+            progress
+        } else {
+            let progress = self.protocol.data(&mut slot.conn, bytes, 0, out);
+            if progress.consumed < bytes.len() && progress.next != Next::Close {
+                let rest = &bytes[progress.consumed..];
+                Self::cold(&mut self.counters, slot)
+                    .input
+                    .extend_from_slice(rest);
+            }
+            progress
+        };
+        slot.flags.set(Flags::SERVED);
+        self.take_output(index, start);
+        self.proceed(index, progress.next);
+    }
+
+    #[inline]
+    fn proceed(&mut self, index: u32, next: Next) {
+        let slot = &mut self.slots[index];
+        match next {
+            Next::Wait(waiting) => {
+                if slot.unsent() >= self.high_water {
+                    slot.flags.set(Flags::BLOCKED);
+                    self.mark_dirty(index);
+                } else if slot.flags.any(Flags::PEER_EOF) {
+                    slot.flags.set(Flags::CLOSING);
+                    self.mark_dirty(index);
+                }
+                self.wait_for(index, waiting);
+            }
+            Next::Blocked => {
+                slot.flags.set(Flags::BLOCKED);
+                self.mark_dirty(index);
+            }
+            Next::Close => {
+                slot.flags.set(Flags::CLOSING);
+                if let Some(cold) = &mut slot.cold {
+                    cold.input = Vec::new();
+                }
+                self.mark_dirty(index);
+            }
+        }
+        if self.slots[index].cold.is_some() {
+            self.drop_empty_cold(index);
+        }
+    }
+
+    /// Notes what the protocol appended to the batch from `start` on as this connection's. It stays in the batch
+    /// if it can go out from there in one piece and in order, else it moves to the connection's own memory.
+    #[inline]
+    fn take_output(&mut self, index: u32, start: usize) {
+        let batch = &mut self.batches[self.current];
+        let len = batch.len() - start;
+        if len == 0 {
+            return;
+        }
+        let slot = &mut self.slots[index];
+        let adjacent = slot.range.len == 0 || slot.range.as_usize().end == start;
+        let fits = self.can_send_batch && slot.range.len as usize + len <= BATCH_ANSWER_BYTES_MAX;
+        let in_order = slot.cold.is_none() || slot.unsent() == 0;
+        if adjacent && fits && in_order && !slot.flags.any(Flags::SENDING) {
+            if slot.range.len == 0 {
+                slot.range.start = start as u32;
+            }
+            slot.range.len += len as u32;
+        } else {
+            let range = std::mem::take(&mut slot.range);
+            let cold = Self::cold(&mut self.counters, slot);
+            cold.queued.extend_from_slice(&batch[range.as_usize()]);
+            cold.queued.extend_from_slice(&batch[start..]);
+            batch.truncate(start);
+        }
+        self.mark_dirty(index);
+    }
+
+    /// Goes on with input that was left over while too much was unsent. Says whether there is anything to flush.
+    pub(super) fn resume(&mut self, index: u32, generation: u32) -> bool {
+        let Some(slot) = self.slots.live(index, generation) else {
+            return false;
+        };
+        if slot.flags.any(Flags::BROKEN | Flags::CLOSING) {
+            return true;
+        }
+        slot.flags.clear(Flags::BLOCKED);
+        if slot.has_input() {
+            self.feed(index, &[]);
+        } else if slot.flags.any(Flags::PEER_EOF) {
+            slot.flags.set(Flags::CLOSING);
+        }
+        let slot = &self.slots[index];
+        if !slot.flags.any(Flags::BLOCKED | Flags::RECEIVING) {
+            self.unarmed.push_back((index, generation));
+        }
+        true
+    }
+}
+
+impl<P: Protocol> Sink for Core<P> {
+    fn begin(&mut self) {
+        self.now_millis = sys::monotonic_coarse().as_millis() as u64;
+        let now = (self.now_millis / TICK_MILLIS) as u32;
+        if now != self.now {
+            self.now = now;
+            let unix_seconds = sys::unix_seconds_coarse();
+            if unix_seconds != self.unix_seconds {
+                self.unix_seconds = unix_seconds;
+                self.protocol.second(unix_seconds);
+            }
+        }
+    }
+
+    fn accepted(&mut self, fd: RawFd, handed: bool) {
+        if !handed {
+            self.counters.accepted += 1;
+            let target = self.peers.place(self.me);
+            if target != self.me {
+                self.counters.handed_over += 1;
+                self.hand_overs.push((fd, target));
+                return;
+            }
+        }
+        self.open(fd);
+    }
+
+    fn hand_over_failed(&mut self, fd: RawFd, reactor: usize) {
+        self.peers.moved(reactor, self.me);
+        self.counters.handed_over -= 1;
+        self.open(fd);
+    }
+
+    fn accept_ended(&mut self, error: Option<i32>) {
+        self.accept.armed = false;
+        self.accept.stopping = false;
+        if error.is_some() {
+            self.counters.accept_waits += 1;
+            self.accept.retry_at = self.now + ACCEPT_RETRY_TICKS;
+        }
+    }
+
+    #[inline]
+    fn received(&mut self, token: Token, bytes: &[u8]) -> bool {
+        let index = token.index();
+        let Some(slot) = self.slots.live(index, token.generation()) else {
+            self.counters.stale_completions += 1;
+            return false;
+        };
+        if slot.flags.any(Flags::CLOSING | Flags::BROKEN) {
+            // Discarded, so that closing does not reset the connection under its last answer.
+            return true;
+        }
+        if slot.flags.any(Flags::BLOCKED) {
+            Self::cold(&mut self.counters, slot)
+                .input
+                .extend_from_slice(bytes);
+            return false;
+        }
+        self.feed(index, bytes);
+        !self.slots[index].flags.any(Flags::BLOCKED)
+    }
+
+    fn receive_ended(&mut self, token: Token, end: ReceiveEnd) {
+        let index = token.index();
+        let Some(slot) = self.slots.live(index, token.generation()) else {
+            self.counters.stale_completions += 1;
+            return;
+        };
+        slot.flags.clear(Flags::RECEIVING | Flags::PAUSING);
+        match end {
+            ReceiveEnd::Eof => {
+                slot.flags.set(Flags::PEER_EOF);
+                if !slot.flags.any(Flags::BLOCKED) {
+                    slot.flags.set(Flags::CLOSING);
+                }
+            }
+            ReceiveEnd::NoBuffers | ReceiveEnd::Paused => {
+                self.counters.no_buffers += u64::from(end == ReceiveEnd::NoBuffers);
+                self.unarmed.push_back((index, token.generation()));
+            }
+            ReceiveEnd::Broken => slot.flags.set(Flags::BROKEN),
+        }
+        self.mark_dirty(index);
+    }
+
+    fn sent(&mut self, token: Token, result: Result<usize, i32>) {
+        let index = token.index();
+        let Some(slot) = self.slots.live(index, token.generation()) else {
+            self.counters.stale_completions += 1;
+            return;
+        };
+        slot.flags.clear(Flags::SENDING);
+        match (result, &mut slot.cold) {
+            (Ok(taken), Some(cold)) => {
+                cold.sent = (cold.sent + taken).min(cold.sending.len());
+                self.counters.short_sends += u64::from(cold.sent < cold.sending.len());
+            }
+            _ => slot.flags.set(Flags::BROKEN),
+        }
+        self.mark_dirty(index);
+    }
+
+    fn batch_send_failed(&mut self, token: Token, taken: Result<usize, i32>) {
+        let index = token.index();
+        let Some(slot) = self.slots.live(index, token.generation()) else {
+            self.counters.stale_completions += 1;
+            return;
+        };
+        match taken {
+            Ok(taken) => {
+                self.counters.short_sends += 1;
+                // What was in flight, not this turn's range: a receive may have been reported before this.
+                let fired = slot.fired.as_usize();
+                let mut rest = self.batches[usize::from(slot.fired_batch)][fired][taken..].to_vec();
+                let cold = Self::cold(&mut self.counters, slot);
+                rest.append(&mut cold.queued);
+                cold.queued = rest;
+            }
+            Err(_) => slot.flags.set(Flags::BROKEN),
+        }
+        self.mark_dirty(index);
+    }
+
+    fn writable(&mut self, token: Token) {
+        if let Some(slot) = self.slots.live(token.index(), token.generation())
+            && slot.flags.any(Flags::WANTS_WRITABLE)
+        {
+            slot.flags.clear(Flags::WANTS_WRITABLE);
+            self.mark_dirty(token.index());
+        }
+    }
+
+    fn stale(&mut self) {
+        self.counters.stale_completions += 1;
+    }
+
+    fn woken(&mut self) {
+        if self.drain_until.is_none() && self.peers.stopping() {
+            self.start_drain();
+        }
+    }
+}

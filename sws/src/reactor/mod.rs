@@ -1,0 +1,148 @@
+//! One event loop: the order of a turn, and nothing of any protocol.
+//!
+//! A turn: enter once and hear what happened ([`core`]) → deadlines → sends, one for each connection that has
+//! something to say → blocked connections that have drained → receives to be armed again → hand-overs. What a
+//! stage leaves over waits for the next turn, so no stage starves another.
+
+mod core;
+mod flush;
+mod slot;
+mod slots;
+mod timers;
+
+pub(crate) use self::{core::Core, slot::Waiting};
+
+use self::slot::Flags;
+use crate::{connection::Protocol, engine::Engine};
+use std::{io, time::Duration};
+
+/// Connections that start or start again to receive in one turn: fewer than there are buffers, because a
+/// receive that finds data takes its buffer while it is being armed.
+const ARMS_PER_TURN: usize = 64;
+/// How much later than its tick a timeout is waited for, because the coarse clock may be one kernel tick behind.
+const CLOCK_SLACK_MILLIS: u64 = 10;
+
+/// An engine and the connections on it.
+pub(crate) struct Reactor<E, P: Protocol> {
+    engine: E,
+    core: Core<P>,
+    /// The list of dirty slots that is not in use, kept for its memory.
+    spare: Vec<u32>,
+}
+
+impl<E: Engine, P: Protocol> Reactor<E, P> {
+    pub(crate) fn new(engine: E, mut core: Core<P>) -> Self {
+        core.can_send_batch = engine.can_send_batch();
+        Self {
+            engine,
+            core,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Serves until a stop is asked for and every connection is closed or out of time.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        self.arm_accept();
+        while !self.core.finished() {
+            let timeout = self.core.timeout();
+            self.core.flip();
+            self.engine.turn(&mut self.core, timeout)?;
+            self.core.expire();
+            self.stop_stage();
+            self.flush();
+            self.resume();
+            self.arm_receives();
+            self.accept_stage();
+            self.publish();
+        }
+        self.publish();
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        let spare = std::mem::take(&mut self.spare);
+        let mut dirty = std::mem::replace(&mut self.core.dirty, spare);
+        for index in dirty.drain(..) {
+            self.flush_slot(index);
+        }
+        self.spare = dirty;
+    }
+
+    /// Goes on with connections whose output has drained.
+    fn resume(&mut self) {
+        for _ in 0..self.core.resumable.len() {
+            let Some((index, generation)) = self.core.resumable.pop_front() else {
+                break;
+            };
+            if self.core.resume(index, generation) {
+                self.flush_slot(index);
+            }
+        }
+    }
+
+    fn arm_receives(&mut self) {
+        for _ in 0..self.core.unarmed.len().min(ARMS_PER_TURN) {
+            let Some((index, generation)) = self.core.unarmed.pop_front() else {
+                break;
+            };
+            let Some(slot) = self.core.slots.live(index, generation) else {
+                continue;
+            };
+            let busy = Flags::RECEIVING | Flags::PEER_EOF | Flags::BROKEN;
+            if slot.flags.any(busy)
+                || (slot.flags.any(Flags::BLOCKED) && !slot.flags.any(Flags::CLOSING))
+            {
+                continue;
+            }
+            let (fd, token) = (slot.fd, slot.token(index));
+            if slot.flags.any(Flags::ATTACHED) {
+                slot.flags.set(Flags::RECEIVING);
+                self.engine.arm_receive(fd, token);
+            } else if self.engine.attach(fd, token).is_ok() {
+                slot.flags.set(Flags::RECEIVING | Flags::ATTACHED);
+            } else {
+                slot.flags.set(Flags::BROKEN);
+                self.core.mark_dirty(index);
+            }
+        }
+    }
+
+    fn arm_accept(&mut self) {
+        self.core.accept.armed = true;
+        self.engine.arm_accept();
+    }
+
+    fn accept_stage(&mut self) {
+        for (fd, target) in std::mem::take(&mut self.core.hand_overs) {
+            self.engine.hand_over(fd, target);
+        }
+        if self.core.accept_may_be_armed() {
+            self.arm_accept();
+        } else if self.core.accept_should_stop() {
+            self.core.accept.stopping = true;
+            self.engine.disarm_accept();
+        }
+    }
+
+    /// The listener goes when nothing is accepting on it any more; what waits in its backlog is served.
+    fn stop_stage(&mut self) {
+        if self.core.listener_may_close() {
+            self.core.listener_closed = true;
+            for fd in self.engine.close_listener() {
+                self.core.adopt_backlog(fd);
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        let (total, leased) = self.engine.buffers();
+        self.core.publish(total, leased);
+    }
+}
+
+/// Ticks in a duration, rounded up so that nothing is cut short.
+fn ticks(duration: Duration) -> u32 {
+    (duration.as_millis() as u64)
+        .div_ceil(timers::TICK_MILLIS)
+        .min(u64::from(u32::MAX / 2)) as u32
+}

@@ -1,0 +1,395 @@
+//! A response: written once, straight into the buffer that is sent.
+
+use crate::handler::Answered;
+use serde::Serialize;
+use std::{fmt, io};
+use sws_proto::http1::{date::HttpDate, response};
+
+/// Parts of every response head that change at most once a second.
+pub(crate) struct HeadPrefix {
+    date: HttpDate,
+    /// Status line 200 and `Date`, the start of nearly every answer.
+    ok: Vec<u8>,
+    /// `Date` alone.
+    date_field: Vec<u8>,
+}
+
+impl HeadPrefix {
+    pub(crate) fn new(unix_seconds: u64) -> Self {
+        let mut this = Self {
+            date: HttpDate::new(unix_seconds),
+            ok: Vec::new(),
+            date_field: Vec::new(),
+        };
+        this.render();
+        this
+    }
+
+    pub(crate) fn update(&mut self, unix_seconds: u64) {
+        self.date.update(unix_seconds);
+        self.render();
+    }
+
+    fn render(&mut self) {
+        self.date_field.clear();
+        response::header(&mut self.date_field, "Date", self.date.as_bytes());
+        self.ok.clear();
+        response::begin(&mut self.ok, 200);
+        self.ok.extend_from_slice(&self.date_field);
+    }
+}
+
+/// What the connection's state says about an answer's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Persistence {
+    /// HTTP/1.1, stays open: nothing is said.
+    Implied,
+    /// HTTP/1.0, stays open: said.
+    KeepAlive,
+    /// Closes after this answer: said.
+    Close,
+}
+
+/// An answer to be given; every way of giving it uses it up.
+pub struct Response<'a> {
+    out: &'a mut Vec<u8>,
+    /// Fields that the handler added, rendered.
+    fields: &'a mut Vec<u8>,
+    prefix: &'a HeadPrefix,
+    status: u16,
+    persistence: Persistence,
+    head_only: bool,
+    invalid_field: bool,
+    closing: &'a mut bool,
+}
+
+impl<'a> Response<'a> {
+    #[inline]
+    pub(crate) fn new(
+        out: &'a mut Vec<u8>,
+        fields: &'a mut Vec<u8>,
+        prefix: &'a HeadPrefix,
+        persistence: Persistence,
+        head_only: bool,
+        closing: &'a mut bool,
+    ) -> Self {
+        fields.clear();
+        Self {
+            out,
+            fields,
+            prefix,
+            status: 200,
+            persistence,
+            head_only,
+            invalid_field: false,
+            closing,
+        }
+    }
+
+    /// Sets the status (200 to 599; 200 unless set).
+    #[inline]
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = if (200..600).contains(&status) {
+            status
+        } else {
+            500
+        };
+        self
+    }
+
+    /// Adds a field. `Content-Length`, `Content-Type`, `Transfer-Encoding`, `Connection` and `Date` are this
+    /// type's own business; those, and a name or value that would break the head (RFC 9110, 5.5), turn the
+    /// answer into a 500 rather than into a response-splitting hole.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        const OWN: [&str; 5] = [
+            "content-length",
+            "content-type",
+            "transfer-encoding",
+            "connection",
+            "date",
+        ];
+        let own = OWN.iter().any(|own| name.eq_ignore_ascii_case(own));
+        if own || response::try_header(self.fields, name, value.as_ref()).is_err() {
+            self.invalid_field = true;
+        }
+        self
+    }
+
+    /// Closes the connection after this answer.
+    #[inline]
+    pub fn close(mut self) -> Self {
+        self.persistence = Persistence::Close;
+        *self.closing = true;
+        self
+    }
+
+    /// Answers with `text/plain`.
+    #[inline]
+    pub fn text(self, body: impl AsRef<[u8]>) -> Answered {
+        self.body("text/plain", body)
+    }
+
+    /// Answers with a body that is already there.
+    #[inline]
+    pub fn body(mut self, content_type: &str, body: impl AsRef<[u8]>) -> Answered {
+        let body = body.as_ref();
+        self.head(content_type);
+        response::content_length(self.out, body.len() as u64);
+        response::end(self.out);
+        if !self.head_only {
+            self.out.extend_from_slice(body);
+        }
+        Answered(())
+    }
+
+    /// Answers with a body that `write` produces. It goes straight into the output; the length is filled in
+    /// afterwards. An error turns the answer into a 500.
+    pub fn write(
+        mut self,
+        content_type: &str,
+        write: impl FnOnce(&mut BodyWriter<'_>) -> io::Result<()>,
+    ) -> Answered {
+        let start = self.out.len();
+        self.head(content_type);
+        let mark = response::reserve_content_length(self.out);
+        response::end(self.out);
+        let body_start = self.out.len();
+        if write(&mut BodyWriter { out: self.out }).is_err() {
+            self.out.truncate(start);
+            return self.failure("the response could not be produced\n");
+        }
+        let len = self.out.len() - body_start;
+        mark.patch(self.out, len as u64);
+        if self.head_only {
+            self.out.truncate(body_start);
+        }
+        Answered(())
+    }
+
+    /// Answers with `value` as `application/json`, serialised straight into the output.
+    #[inline]
+    pub fn json(self, value: &(impl Serialize + ?Sized)) -> Answered {
+        self.write("application/json", |out| {
+            Ok(serde_json::to_writer(out, value)?)
+        })
+    }
+
+    /// Answers without a body.
+    pub fn empty(mut self) -> Answered {
+        self.start();
+        // RFC 9110, 8.6: no length in a 204; in a 304 it would speak of the 200's body.
+        if !matches!(self.status, 204 | 304) {
+            response::content_length(self.out, 0);
+        }
+        response::end(self.out);
+        Answered(())
+    }
+
+    fn failure(mut self, text: &str) -> Answered {
+        self.status = 500;
+        self.invalid_field = false;
+        self.fields.clear();
+        self.body("text/plain", text)
+    }
+
+    #[inline]
+    fn head(&mut self, content_type: &str) {
+        self.start();
+        response::header(self.out, "Content-Type", content_type.as_bytes());
+    }
+
+    #[inline]
+    fn start(&mut self) {
+        if self.invalid_field {
+            self.status = 500;
+            self.fields.clear();
+        }
+        if self.status == 200 {
+            self.out.extend_from_slice(&self.prefix.ok);
+        } else {
+            response::begin(self.out, self.status);
+            self.out.extend_from_slice(&self.prefix.date_field);
+        }
+        match self.persistence {
+            Persistence::Implied => {}
+            Persistence::KeepAlive => response::header(self.out, "Connection", b"keep-alive"),
+            Persistence::Close => response::header(self.out, "Connection", b"close"),
+        }
+        if !self.fields.is_empty() {
+            self.out.extend_from_slice(self.fields);
+        }
+    }
+}
+
+impl fmt::Debug for Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where a body is written: the connection's output. Writing never fails.
+pub struct BodyWriter<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl BodyWriter<'_> {
+    /// Makes room for `bytes` more in one step.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
+    /// Appends without the detour over `io::Write`.
+    #[inline]
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// The output itself, for a producer that appends to a `Vec`. What is already in it is not the caller's:
+    /// it must only append.
+    #[inline]
+    pub fn as_vec(&mut self) -> &mut Vec<u8> {
+        self.out
+    }
+}
+
+impl io::Write for BodyWriter<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for BodyWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyWriter").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(
+        persistence: Persistence,
+        head_only: bool,
+        give: impl FnOnce(Response<'_>) -> Answered,
+    ) -> String {
+        let (mut out, mut fields, mut closing) = (b"before".to_vec(), b"stale".to_vec(), false);
+        let prefix = HeadPrefix::new(784_111_777);
+        let _ = give(Response::new(
+            &mut out,
+            &mut fields,
+            &prefix,
+            persistence,
+            head_only,
+            &mut closing,
+        ));
+        String::from_utf8(out)
+            .unwrap()
+            .strip_prefix("before")
+            .unwrap()
+            .to_owned()
+    }
+
+    const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+
+    #[test]
+    fn text() {
+        let expected = format!(
+            "HTTP/1.1 200 OK\r\n{DATE}Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
+        );
+        assert_eq!(
+            answer(Persistence::Implied, false, |r| r.text("ok")),
+            expected
+        );
+        assert_eq!(
+            answer(Persistence::Implied, true, |r| r.text("ok")),
+            expected[..expected.len() - 2]
+        );
+    }
+
+    #[test]
+    fn fields_and_persistence() {
+        let text = answer(Persistence::Close, false, |r| {
+            r.status(404).header("Vary", "x").text("")
+        });
+        assert!(
+            text.starts_with(&format!(
+                "HTTP/1.1 404 Not Found\r\n{DATE}Connection: close\r\nVary: x\r\n"
+            )),
+            "{text}"
+        );
+        let text = answer(Persistence::KeepAlive, false, |r| r.text(""));
+        assert!(text.contains("\r\nConnection: keep-alive\r\n"), "{text}");
+        assert!(!answer(Persistence::Implied, false, |r| r.text("")).contains("Connection"));
+    }
+
+    #[test]
+    fn produced_bodies_get_their_length() {
+        let text = answer(Persistence::Implied, false, |r| r.json(&[1, 20, 300]));
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body, "[1,20,300]");
+        let length = head
+            .lines()
+            .find_map(|l| l.strip_prefix("Content-Length:"))
+            .unwrap();
+        assert_eq!(length.trim(), "10");
+        let head_alone = answer(Persistence::Implied, true, |r| r.json(&[1, 20, 300]));
+        assert_eq!(head_alone, format!("{head}\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_failed_producer_is_a_500() {
+        let text = answer(Persistence::Implied, false, |r| {
+            r.write("application/json", |out| {
+                out.extend(b"half");
+                Err(io::Error::other("no"))
+            })
+        });
+        assert!(text.starts_with("HTTP/1.1 500 "), "{text}");
+        assert!(!text.contains("half"));
+    }
+
+    #[test]
+    fn fields_cannot_split_the_head() {
+        for (name, value) in [
+            ("X", "a\r\nSet-Cookie: b"),
+            ("X\r\n", "a"),
+            ("Content-Length", "7"),
+            ("", "a"),
+        ] {
+            let text = answer(Persistence::Implied, false, |r| {
+                r.header(name, value).text("body")
+            });
+            assert!(
+                text.starts_with("HTTP/1.1 500 "),
+                "{name:?} {value:?}: {text}"
+            );
+            assert!(!text.contains("Set-Cookie"));
+        }
+    }
+
+    #[test]
+    fn empty_has_a_length_unless_forbidden() {
+        assert!(
+            answer(Persistence::Implied, false, |r| r.empty()).contains("Content-Length: 0\r\n")
+        );
+        assert!(
+            !answer(Persistence::Implied, false, |r| r.status(204).empty())
+                .contains("Content-Length")
+        );
+    }
+}
