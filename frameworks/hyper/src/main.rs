@@ -18,9 +18,6 @@ use std::{env, path::PathBuf, process::ExitCode, sync::Arc, thread};
 
 use data::Datasets;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     match serve() {
         Ok(()) => ExitCode::SUCCESS,
