@@ -1,0 +1,53 @@
+//! The arena's endpoints and the paths they are found at.
+
+mod baseline;
+mod compression;
+mod db;
+mod json;
+mod pipeline;
+mod upload;
+
+use sws::{Answered, Builder, Request, Response, negotiate::Coding};
+
+use crate::{app::App, item_list::ItemList};
+
+/// Adds every endpoint to `server`.
+pub fn mount(server: Builder<App>) -> Builder<App> {
+    server
+        .get("/baseline11", baseline::get)
+        .post("/baseline11", baseline::post)
+        .get("/baseline2", baseline::get)
+        .get("/pipeline", pipeline::get)
+        .get("/json", json::all)
+        .get("/json/{count}", json::first)
+        .get("/compression", compression::get)
+        .get("/db", db::get)
+        .post_stream("/upload", upload::open)
+}
+
+/// Answers with a list, compressed when the client prefers that.
+fn answer_list(
+    gzip: &mut crate::gzip::Gzip,
+    request: &Request<'_>,
+    response: Response<'_>,
+    list: &ItemList<'_>,
+) -> Answered {
+    let response = response.header("Vary", "Accept-Encoding");
+    if request.negotiate(&[Coding::Gzip]) == Some(Coding::Gzip) {
+        response
+            .header("Content-Encoding", "gzip")
+            .write("application/json", |out| gzip.write_json(list, out))
+    } else {
+        response.write("application/json", |out| {
+            Ok(serde_json::to_writer(out.as_vec(), list)?)
+        })
+    }
+}
+
+/// Answers 500 because a file of the data directory is not there; the log said
+/// why at start.
+fn no_data(response: Response<'_>, file: &str) -> Answered {
+    response
+        .status(500)
+        .text(format!("{file} is not available\n"))
+}

@@ -1,0 +1,17 @@
+//! `/compression`: the large dataset, compressed anew for each request.
+
+use sws::{Answered, Request, Response};
+
+use super::{answer_list, no_data};
+use crate::{app::App, item_list::ItemList};
+
+pub(super) fn get(app: &mut App, request: &Request<'_>, response: Response<'_>) -> Answered {
+    let Some(dataset) = &app.data.large else {
+        return no_data(response, "dataset-large.json");
+    };
+    let list = ItemList {
+        items: dataset.items(),
+        factor: 1,
+    };
+    answer_list(&mut app.gzip, request, response, &list)
+}
