@@ -8,7 +8,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod cleanup;
+pub mod cli;
 pub mod data;
 pub mod entries;
 pub mod error;
@@ -16,3 +18,4 @@ pub mod launch;
 pub mod processes;
 pub mod profiles;
 pub mod rng;
+pub mod validate;
