@@ -1,6 +1,11 @@
 //! What the endpoints work with.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+
+use sws::CountersHandle;
 
 use crate::{dataset::Dataset, db::Database, gzip::Gzip};
 
@@ -31,24 +36,33 @@ impl Data {
     }
 }
 
+/// What the states of all reactors are made from.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// The datasets.
+    pub data: Arc<Data>,
+    /// Where `benchmark.db` is looked for.
+    pub data_dir: Arc<Path>,
+    /// Level of gzip answers.
+    pub gzip_level: i32,
+    /// Filled once the server runs, when it is to show its counters.
+    pub counters: Arc<OnceLock<CountersHandle>>,
+}
+
 /// The state of one reactor, made on its thread and never shared.
 #[derive(Debug)]
 pub struct App {
     pub(crate) data: Arc<Data>,
     pub(crate) database: Option<Database>,
     pub(crate) gzip: Gzip,
+    pub(crate) counters: Arc<OnceLock<CountersHandle>>,
 }
 
 impl App {
     /// Opens the database and makes the compressor; a database that cannot be
     /// used is reported to `report` in one line.
-    pub fn open(
-        data: Arc<Data>,
-        data_dir: &Path,
-        gzip_level: i32,
-        mut report: impl FnMut(String),
-    ) -> Self {
-        let path = data_dir.join("benchmark.db");
+    pub fn open(shared: &Shared, mut report: impl FnMut(String)) -> Self {
+        let path = shared.data_dir.join("benchmark.db");
         let database = Database::open(&path)
             .map_err(|error| {
                 let path = path.display();
@@ -58,9 +72,10 @@ impl App {
             })
             .ok();
         Self {
-            data,
+            data: Arc::clone(&shared.data),
             database,
-            gzip: Gzip::new(gzip_level),
+            gzip: Gzip::new(shared.gzip_level),
+            counters: Arc::clone(&shared.counters),
         }
     }
 }
@@ -83,7 +98,13 @@ mod tests {
         );
         assert!(reports[1].contains("line 2 column 9"), "{reports:?}");
 
-        let app = App::open(Arc::new(data), dir.path(), 1, |line| reports.push(line));
+        let shared = Shared {
+            data: Arc::new(data),
+            data_dir: dir.path().into(),
+            gzip_level: 1,
+            counters: Arc::default(),
+        };
+        let app = App::open(&shared, |line| reports.push(line));
         assert!(app.database.is_none());
         assert!(reports[2].contains("benchmark.db"), "{reports:?}");
         assert_eq!(reports.len(), 3);

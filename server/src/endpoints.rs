@@ -2,6 +2,7 @@
 
 mod baseline;
 mod compression;
+mod counters;
 mod db;
 mod json;
 mod pipeline;
@@ -23,6 +24,11 @@ pub fn mount(server: Builder<App>) -> Builder<App> {
         .get("/compression", compression::get)
         .get("/db", db::get)
         .post_stream("/upload", upload::open)
+}
+
+/// Adds what only tests and people who look for a fault want to see.
+pub fn mount_debug(server: Builder<App>) -> Builder<App> {
+    server.get("/debug/counters", counters::get)
 }
 
 /// Answers with a list, compressed when the client prefers that.

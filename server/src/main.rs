@@ -1,11 +1,18 @@
 //! `sws`: the arena entry.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+};
 
 use clap::Parser;
-use sws::Server;
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use sws::{Builder, CountersHandle, Error, Server};
 use sws_server::{
-    app::{App, Data},
+    app::{App, Data, Shared},
     args::Args,
     endpoints,
 };
@@ -20,7 +27,7 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("sws: {error}");
             ExitCode::from(match error {
-                sws::Error::Config { .. } => MISUSED,
+                Error::Config { .. } => MISUSED,
                 _ => FAILED,
             })
         }
@@ -28,22 +35,44 @@ fn main() -> ExitCode {
 }
 
 /// Serves until SIGTERM or SIGINT.
-fn serve(args: &Args) -> Result<(), sws::Error> {
+fn serve(args: &Args) -> Result<(), Error> {
     let data_dir = args.data_dir();
-    let data = Arc::new(Data::load(&data_dir, |line| warn(&line)));
-    let gzip_level = args.gzip_level;
+    let counters = Arc::default();
+    let shared = Shared {
+        data: Arc::new(Data::load(&data_dir, |line| warn(&line))),
+        data_dir: data_dir.into(),
+        gzip_level: args.gzip_level,
+        counters: Arc::clone(&counters),
+    };
     let server = Server::builder()
         .config(args.config())
         .state(move |reactor| {
-            // All reactors open the same file, so one report of it is enough.
-            let report = |line: String| {
+            App::open(&shared, |line| {
+                // All reactors open the same file, so one report of it is enough.
                 if reactor.index == 0 {
                     warn(&line);
                 }
-            };
-            App::open(Arc::clone(&data), &data_dir, gzip_level, report)
+            })
         });
-    endpoints::mount(server).run()
+    let server = endpoints::mount(server);
+    if args.debug_counters {
+        serve_with_counters(endpoints::mount_debug(server), &counters)
+    } else {
+        server.run()
+    }
+}
+
+/// As [`Builder::run`], with the counters made visible in between.
+fn serve_with_counters(
+    server: Builder<App>,
+    counters: &OnceLock<CountersHandle>,
+) -> Result<(), Error> {
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Error::Reactor)?;
+    let running = server.start()?;
+    counters.get_or_init(|| running.counters_handle());
+    eprintln!("{running}");
+    signals.forever().next();
+    running.stop()
 }
 
 fn warn(line: &str) {

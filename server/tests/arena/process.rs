@@ -1,6 +1,11 @@
 //! The program as a person or a script meets it.
 
-use std::net::TcpListener;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+    time::Duration,
+};
 
 use crate::support::{ENGINES, Server, command, run};
 use sws_server::testdata::Generation;
@@ -102,5 +107,29 @@ fn counters_are_served_when_asked_for() {
         let counters = server.get("/debug/counters").json();
         assert!(counters["requests"].as_u64().unwrap() >= 5, "{counters}");
         assert!(counters["accepted"].as_u64().unwrap() >= 1, "{counters}");
+    }
+}
+
+#[test]
+fn a_stop_lets_an_upload_under_way_end() {
+    let data = crate::support::data_dir(Generation::Ints);
+    for engine in ENGINES {
+        for arguments in [&[][..], &["--debug-counters"]] {
+            let server = Server::start(engine, data.path(), arguments);
+            let mut stream = server.connect();
+            stream
+                .write_all(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc")
+                .unwrap();
+            // The head has to be there before the signal, which takes another way.
+            thread::sleep(Duration::from_millis(100));
+            server.terminate();
+            thread::sleep(Duration::from_millis(100));
+            stream.write_all(b"def").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+            assert!(answer.ends_with("\r\n\r\n6"), "{answer}");
+            assert_eq!(server.ended().code(), Some(0), "{engine}");
+        }
     }
 }

@@ -107,9 +107,32 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
-    /// Sends SIGTERM and waits for the end.
-    pub(crate) fn stop(mut self) -> ExitStatus {
+    /// Waits for a line on stderr, which comes by another way than answers.
+    pub(crate) fn await_log(&self, part: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log().iter().any(|line| line.contains(part)) {
+            assert!(
+                Instant::now() < deadline,
+                "no {part:?} in {:#?}",
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
         signal("TERM", self.child.id());
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub(crate) fn stop(self) -> ExitStatus {
+        self.terminate();
+        self.ended()
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ended(mut self) -> ExitStatus {
         wait(&mut self.child)
     }
 
