@@ -1,2 +1,66 @@
-//! placeholder
-fn main() {}
+//! `loadgen`: an HTTP/1.1 load generator on io_uring.
+//!
+//! ```text
+//! args → plan → run: one worker a thread, each with its ring and connections → outcome → verdict → report
+//! ```
+//!
+//! A worker owns everything that its requests touch; threads meet only at the borders of the run. Every
+//! request that is sent ends in one line of the books, and the books must balance.
+#![deny(unsafe_code)]
+
+mod args;
+mod books;
+mod clock;
+mod conn;
+mod control;
+mod duration;
+mod error;
+mod histogram;
+mod inflight;
+mod plan;
+mod record;
+mod report;
+mod rng;
+mod run;
+mod signals;
+mod target;
+mod template;
+mod timers;
+mod trouble;
+mod verdict;
+mod wire;
+mod worker;
+
+use crate::{args::Args, error::Failure, plan::Plan, signals::Signals, verdict::Verdict};
+use clap::Parser;
+use std::{io, process::ExitCode};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match measure(args) {
+        Ok(exit_code) => ExitCode::from(exit_code),
+        Err(failure) => {
+            eprintln!("loadgen: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Does the run and reports it; the exit status says what it was worth.
+fn measure(args: Args) -> Result<u8, Failure> {
+    let plan = Plan::new(args, |note| eprintln!("loadgen: note: {note}"))?;
+    let signals = Signals::hold();
+    if !plan.json {
+        report::text::banner(&mut io::stdout().lock(), &plan).map_err(Failure::Output)?;
+    }
+    let outcome = run::run(&plan, &signals)?;
+    let verdict = Verdict::of(&plan, &outcome);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = if plan.json {
+        report::json::result(&mut out, &plan, &outcome, &verdict)
+    } else {
+        report::text::result(&mut out, &plan, &outcome, &verdict)
+    };
+    written.map_err(Failure::Output)?;
+    Ok(verdict.exit_code)
+}

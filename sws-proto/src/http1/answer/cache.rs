@@ -33,7 +33,9 @@ impl HeadCache {
         }
     }
 
-    pub(super) fn kind(&self) -> RequestKind {
+    /// The kind of request whose answers this cache is for.
+    #[must_use]
+    pub fn kind(&self) -> RequestKind {
         self.kind
     }
 

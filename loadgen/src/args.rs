@@ -1,0 +1,261 @@
+//! The command line, before anything in it is looked up or opened.
+
+use crate::duration;
+use clap::{Parser, builder::RangedU64ValueParser};
+use std::{path::PathBuf, time::Duration};
+
+/// Above this depth the answers of one connection queue behind each other for longer than anything measures.
+const PIPELINE_MAX: u64 = 1024;
+const CONNECTIONS_MAX: u64 = 1 << 20;
+const THREADS_MAX: u64 = 1024;
+const RECEIVE_BUFFER_RANGE: std::ops::RangeInclusive<u64> = 512..=1 << 20;
+
+const AFTER_HELP: &str = "\
+Durations: 5s, 500ms, 2m, 1h, 1m30s; a bare number is seconds.
+
+Templates (--raw): each file is one request, sent byte for byte. {RAND:min:max} is replaced by a random number
+padded with zeros to the digits of max, {SEQ:start} by a counter as wide as start that all connections share;
+Content-Length is not adjusted. Connection k starts with template k mod n and keeps it; every reconnect moves on
+to the next one.
+
+Exit status:
+  0    done, every answer was as expected
+  1    some answer was not: wrong status class or body, malformed, unsolicited, cut short, lost or timed out
+  2    the command line, a template file or the target is wrong; nothing was sent
+  5    nothing was answered, or nothing could be connected
+  6    this machine refused what the run needs (io_uring, memory, threads)
+  130  interrupted (SIGINT), 143 terminated (SIGTERM); what was measured until then is printed";
+
+/// HTTP/1.1 load generator on io_uring.
+///
+/// Keeps a fixed number of connections busy (closed loop), checks every answer, and counts only what was
+/// answered inside the measured window.
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version, after_help = AFTER_HELP, args_override_self = true)]
+pub(crate) struct Args {
+    /// Where to send to: http://host[:port][/path]. With --raw the path is not used, and without a URL the
+    /// Host header of the first template names the target
+    pub url: Option<String>,
+
+    /// Request templates, comma-separated files; a file named twice counts as two templates
+    #[arg(short = 'R', long = "raw", value_name = "FILES", value_delimiter = ',')]
+    pub raw: Vec<PathBuf>,
+
+    /// Connections, spread over the threads
+    #[arg(short, long, value_name = "N", default_value = "100", allow_negative_numbers = true,
+        value_parser = RangedU64ValueParser::<u32>::new().range(1..=CONNECTIONS_MAX))]
+    pub connections: u32,
+
+    /// Threads; reduced to the number of connections when there are fewer of those
+    #[arg(short, long, value_name = "N", default_value = "1", allow_negative_numbers = true,
+        value_parser = RangedU64ValueParser::<u32>::new().range(1..=THREADS_MAX))]
+    pub threads: u32,
+
+    /// How long to measure
+    #[arg(short, long, value_name = "TIME", default_value = "10s", allow_negative_numbers = true,
+        value_parser = duration::parse_positive)]
+    pub duration: Duration,
+
+    /// Requests in flight on each connection
+    #[arg(short, long, value_name = "N", default_value = "1", allow_negative_numbers = true,
+        value_parser = RangedU64ValueParser::<u32>::new().range(1..=PIPELINE_MAX))]
+    pub pipeline: u32,
+
+    /// Requests on a connection before it is closed (with RST) and opened again; 0 is no limit
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value = "0",
+        allow_negative_numbers = true
+    )]
+    pub requests_per_connection: u64,
+
+    /// Expected status; an answer of another class (hundreds) makes the exit status 1
+    #[arg(short = 's', long = "expect-status", alias = "status", value_name = "STATUS",
+        default_value = "200", allow_negative_numbers = true,
+        value_parser = RangedU64ValueParser::<u16>::new().range(100..=599))]
+    pub expect_status: u16,
+
+    /// Expected body of every answer, byte for byte; @FILE reads it from a file
+    #[arg(long, value_name = "TEXT|@FILE")]
+    pub expect_body: Option<String>,
+
+    /// A connection that owes an answer and neither sends nor receives a byte for this long is counted as
+    /// stuck and opened again. 10s is longer than any pause of a working server under the arena's loads and
+    /// shorter than their longest run
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse_positive)]
+    pub timeout: Duration,
+
+    /// Time before the measured window. Default: until all connections are up, at least 100ms, at most
+    /// 100ms or a tenth of the duration, whichever is longer
+    #[arg(short, long, value_name = "TIME", value_parser = duration::parse)]
+    pub warmup: Option<Duration>,
+
+    /// How long to wait after the window for answers that are still out
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
+    pub drain: Duration,
+
+    /// Pin the threads to these CPUs in turn, like 8-15 or 1,3,5
+    #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
+    pub cpus: Option<Cpus>,
+
+    /// Seed of the random placeholders; by default a new one is drawn and printed
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// Bytes per receive buffer
+    #[arg(long, value_name = "BYTES", default_value = "4096", allow_negative_numbers = true,
+        value_parser = RangedU64ValueParser::<u32>::new().range(RECEIVE_BUFFER_RANGE))]
+    pub recv_buf: u32,
+
+    /// Print one JSON object instead of text
+    #[arg(short, long)]
+    pub json: bool,
+
+    /// A histogram for each template
+    #[arg(long)]
+    pub per_tpl_latency: bool,
+
+    /// Stop the clock of an answer when its completion arrives, before it is parsed. This is always so; the
+    /// flag is accepted for command lines that ask for it
+    #[arg(long)]
+    pub cqe_latency: bool,
+
+    #[command(flatten)]
+    pub unsupported: Unsupported,
+}
+
+/// Flags of other versions, known only to refuse them by name.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Unsupported {
+    #[arg(long, hide = true)]
+    ws: bool,
+    #[arg(long, hide = true, value_name = "TEXT")]
+    ws_msg: Option<String>,
+    #[arg(long, hide = true)]
+    tui: bool,
+    #[arg(short, long, hide = true, value_name = "N")]
+    buckets: Option<String>,
+    #[arg(long, hide = true)]
+    clear_history: bool,
+}
+
+impl Unsupported {
+    /// The first flag that was given although this version cannot do what it asks for.
+    pub(crate) fn given(&self) -> Option<(&'static str, &'static str)> {
+        let flags = [
+            (self.ws, "--ws", "WebSocket"),
+            (self.ws_msg.is_some(), "--ws-msg", "WebSocket"),
+            (self.tui, "--tui", "a live display"),
+            (self.buckets.is_some(), "--buckets", "a live display"),
+            (self.clear_history, "--clear-history", "a history of runs"),
+        ];
+        flags
+            .into_iter()
+            .find_map(|(given, flag, what)| given.then_some((flag, what)))
+    }
+}
+
+/// CPU numbers, in the order given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cpus(pub Vec<usize>);
+
+fn parse_cpus(text: &str) -> Result<Cpus, String> {
+    let error = || format!("`{text}` is no list of CPUs; write it like 0-3,8,10-11");
+    let number = |text: &str| -> Result<usize, String> {
+        text.parse()
+            .ok()
+            .filter(|cpu| *cpu < 4096)
+            .ok_or_else(error)
+    };
+    let mut cpus = Vec::new();
+    for part in text.split(',') {
+        match part.split_once('-') {
+            Some((first, last)) => {
+                let (first, last) = (number(first)?, number(last)?);
+                if first > last {
+                    return Err(error());
+                }
+                cpus.extend(first..=last);
+            }
+            None => cpus.push(number(part)?),
+        }
+    }
+    Ok(Cpus(cpus))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Args, String> {
+        let words = std::iter::once("loadgen").chain(line.split_whitespace());
+        Args::try_parse_from(words).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_arena_s_command_lines_are_understood() {
+        let args = parse(
+            "http://localhost:8080 --raw /a/get.raw,/a/get.raw,/b.raw -c 32 -t 64 -d 5s -p 1 -r 10",
+        );
+        let args = args.unwrap();
+        assert_eq!(args.raw.len(), 3);
+        assert_eq!((args.connections, args.threads, args.pipeline), (32, 64, 1));
+        assert_eq!(args.requests_per_connection, 10);
+        assert_eq!(args.duration, Duration::from_secs(5));
+        let args = parse("http://localhost:8080/pipeline -c 512 -t 64 -d 5s -p 16").unwrap();
+        assert_eq!((args.pipeline, args.requests_per_connection), (16, 0));
+    }
+
+    #[test]
+    fn bad_values_name_their_flag() {
+        for (line, flag) in [
+            ("http://h -c 0", "--connections"),
+            ("http://h -c -5", "--connections"),
+            ("http://h -t 0", "--threads"),
+            ("http://h -p 0", "--pipeline"),
+            ("http://h -p 5000", "--pipeline"),
+            ("http://h -d 0s", "--duration"),
+            ("http://h -d 5x", "--duration"),
+            ("http://h -s 20", "--expect-status"),
+            ("http://h -r x", "--requests-per-connection"),
+            ("http://h --recv-buf 100", "--recv-buf"),
+            ("http://h --timeout 0", "--timeout"),
+            ("http://h --cpus 3-1", "--cpus"),
+            ("http://h --frobnicate", "--frobnicate"),
+            ("http://h http://i", "http://i"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(flag), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn flags_of_other_versions_are_known() {
+        let given = |line: &str| {
+            parse(line)
+                .unwrap()
+                .unsupported
+                .given()
+                .map(|(flag, _)| flag)
+        };
+        assert_eq!(given("http://h"), None);
+        assert_eq!(given("http://h --ws"), Some("--ws"));
+        assert_eq!(given("http://h --tui -b 20"), Some("--tui"));
+        assert_eq!(given("http://h -b 20"), Some("--buckets"));
+    }
+
+    #[test]
+    fn cpu_lists_may_have_ranges() {
+        assert_eq!(parse_cpus("0-2,5").unwrap(), Cpus(vec![0, 1, 2, 5]));
+        assert!(parse_cpus("").is_err());
+        assert!(parse_cpus("1-").is_err());
+    }
+}

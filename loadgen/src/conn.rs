@@ -1,0 +1,304 @@
+//! One connection: what is in flight on it, what is being sent, where in an answer it is.
+
+use crate::{
+    clock::{NEVER, Nanos},
+    inflight::InFlight,
+    record::Record,
+    trouble::Trouble,
+};
+use std::os::fd::RawFd;
+use sws_proto::http1::answer::{Answer, AnswerError, AnswerParser, BodySink};
+
+/// The life of a connection's slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// No socket, and none wanted now.
+    #[default]
+    Closed,
+    /// No socket; waits for its turn to be opened.
+    Waiting,
+    Connecting,
+    Active,
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It has carried as many requests as it may.
+    Quota,
+    /// The server had announced to close, and did not within the time that we give it.
+    Announced,
+    /// The server closed.
+    Closed,
+    /// The connection broke.
+    Broken,
+    /// It could not be made.
+    ConnectFailed(i32),
+    /// An answer could not be understood.
+    Malformed(AnswerError),
+    /// It ended, in order or not, inside an answer.
+    CutShort,
+    /// Nothing moved for too long.
+    Stuck,
+}
+
+/// Bits of [`Conn::flags`].
+pub(crate) mod flag {
+    /// Is in the list of connections to look at before the next enter.
+    pub(crate) const TOUCHED: u8 = 1;
+    /// A receive is armed.
+    pub(crate) const RECEIVING: u8 = 2;
+    /// A tracked send is under way.
+    pub(crate) const SENDING: u8 = 4;
+    /// A connect is under way.
+    pub(crate) const CONNECTING: u8 = 8;
+    /// A send failed; the receive will tell how the connection ended.
+    pub(crate) const SEND_BROKEN: u8 = 16;
+    /// The server said that the last answer is the last one.
+    pub(crate) const LAST_ANSWER: u8 = 32;
+    /// At least one request was answered.
+    pub(crate) const ANSWERED: u8 = 64;
+}
+
+/// A slot for one connection after another.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub fd: RawFd,
+    /// Changes whenever the slot's connection does; never 0 while it has one.
+    pub generation: u32,
+    pub phase: Phase,
+    pub flags: u8,
+    pub end: Option<End>,
+    pub template: u32,
+    /// The bytes from `sent` to `to_send` of the batch of requests still have to be sent.
+    pub sent: u32,
+    pub to_send: u32,
+    pub in_flight: InFlight,
+    /// Requests sent on this connection.
+    pub requests: u64,
+    /// When a byte was last sent or received; `NEVER` where nothing is waited for.
+    pub progress: Nanos,
+    parser: AnswerParser,
+    body: BodyProgress,
+}
+
+/// How far the body of the current answer has been compared.
+#[derive(Clone, Copy, Debug, Default)]
+struct BodyProgress {
+    compared: usize,
+    differs: bool,
+}
+
+struct BodyCheck<'a> {
+    expected: Option<&'a [u8]>,
+    progress: &'a mut BodyProgress,
+}
+
+impl BodySink for BodyCheck<'_> {
+    #[inline]
+    fn data(&mut self, bytes: &[u8]) {
+        if let Some(expected) = self.expected {
+            let end = self.progress.compared + bytes.len();
+            self.progress.differs |= expected.get(self.progress.compared..end) != Some(bytes);
+            self.progress.compared = end;
+        }
+    }
+}
+
+impl BodyCheck<'_> {
+    /// Whether the body, now complete, is the expected one. Starts over for the next answer.
+    #[inline]
+    fn finish(&mut self) -> bool {
+        let Some(expected) = self.expected else {
+            return true;
+        };
+        let progress = std::mem::take(self.progress);
+        !progress.differs && progress.compared == expected.len()
+    }
+}
+
+impl Conn {
+    /// A slot whose first connection sends this template.
+    pub(crate) fn new(template: u32) -> Self {
+        Self {
+            fd: -1,
+            generation: 0,
+            phase: Phase::Closed,
+            flags: 0,
+            end: None,
+            template,
+            sent: 0,
+            to_send: 0,
+            in_flight: InFlight::default(),
+            requests: 0,
+            progress: NEVER,
+            parser: AnswerParser::new(),
+            body: BodyProgress::default(),
+        }
+    }
+
+    /// Whether all of `flags` are set.
+    #[inline]
+    pub(crate) fn has(&self, flags: u8) -> bool {
+        self.flags & flags == flags
+    }
+
+    /// Whether any of `flags` is set.
+    #[inline]
+    pub(crate) fn has_any(&self, flags: u8) -> bool {
+        self.flags & flags != 0
+    }
+
+    /// Gives the slot a new socket.
+    pub(crate) fn open(&mut self, fd: RawFd, now: Nanos) {
+        self.fd = fd;
+        self.generation = self.generation.wrapping_add(1).max(1);
+        self.phase = Phase::Connecting;
+        self.flags &= flag::TOUCHED;
+        self.end = None;
+        self.sent = 0;
+        self.to_send = 0;
+        self.requests = 0;
+        self.progress = now;
+        self.parser.reset();
+        self.body = BodyProgress::default();
+        debug_assert_eq!(self.in_flight.count(), 0);
+    }
+
+    /// Takes bytes that arrived at `now`: finds the answers in them, matches them with the requests in flight
+    /// and judges them.
+    #[inline]
+    pub(crate) fn receive(
+        &mut self,
+        bytes: &[u8],
+        now: Nanos,
+        record: &mut Record<'_>,
+        trouble: &mut Trouble,
+    ) {
+        self.progress = now;
+        record.tally.bytes += bytes.len() as u64;
+        let expected = record.expected_body(self.template);
+        let mut rest = bytes;
+        let mut answered = 0;
+        while !rest.is_empty() {
+            let cache = &mut record.caches[self.template as usize];
+            let mut check = BodyCheck {
+                expected,
+                progress: &mut self.body,
+            };
+            match self.parser.advance(&mut rest, cache, &mut check) {
+                Ok(Some(Answer { status, close })) => {
+                    let body_matches = check.finish();
+                    if close {
+                        self.flags |= flag::LAST_ANSWER;
+                    }
+                    if answered == self.in_flight.count() {
+                        trouble.unsolicited += 1;
+                    } else {
+                        answered += 1;
+                        record.answer(self.template, status, body_matches);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.end = Some(End::Malformed(error));
+                    break;
+                }
+            }
+        }
+        self.retire(answered, now, record);
+    }
+
+    /// The connection ended at `now`, in order (`End::Closed`) or not (`End::Broken`). An answer whose body
+    /// runs until the server closes is complete only in the first case.
+    pub(crate) fn ended(
+        &mut self,
+        end: End,
+        now: Nanos,
+        record: &mut Record<'_>,
+        trouble: &mut Trouble,
+    ) {
+        let expected = record.expected_body(self.template);
+        match self.parser.end() {
+            Ok(Some(Answer { status, .. })) if end == End::Closed => {
+                let body_matches = BodyCheck {
+                    expected,
+                    progress: &mut self.body,
+                }
+                .finish();
+                if self.in_flight.count() == 0 {
+                    trouble.unsolicited += 1;
+                } else {
+                    record.answer(self.template, status, body_matches);
+                    self.retire(1, now, record);
+                }
+                self.end = Some(end);
+            }
+            Ok(None) => self.end = Some(end),
+            Ok(Some(_)) | Err(_) => self.end = Some(End::CutShort),
+        }
+    }
+
+    #[inline]
+    fn retire(&mut self, answered: u32, now: Nanos, record: &mut Record<'_>) {
+        if answered > 0 {
+            self.flags |= flag::ANSWERED;
+            let template = self.template;
+            self.in_flight.answered(answered, now, |latency, count| {
+                record.latency(template, latency, count);
+            });
+        }
+    }
+
+    /// Whether all requests that the connection may carry are answered.
+    #[inline]
+    pub(crate) fn is_exhausted(&self, quota: u64) -> bool {
+        self.requests >= quota && self.in_flight.count() == 0
+    }
+
+    /// Whether something is waited for that did not move since `earlier`.
+    pub(crate) fn is_stuck_since(&self, earlier: Nanos) -> bool {
+        let waits = match self.phase {
+            Phase::Connecting => true,
+            Phase::Active => self.in_flight.count() > 0,
+            Phase::Closed | Phase::Waiting => false,
+        };
+        waits && self.progress < earlier && self.end.is_none()
+    }
+
+    /// Writes off what is still in flight, by the reason why the connection ends.
+    pub(crate) fn write_off(&mut self, end: End, record: &mut Record<'_>, trouble: &mut Trouble) {
+        let lost = u64::from(self.in_flight.clear());
+        let books = &mut record.books;
+        match end {
+            End::Malformed(error) => {
+                trouble.malformed[error.index()] += 1;
+                // The oldest request is the one whose answer this was meant to be.
+                let oldest = lost.min(1);
+                books.malformed += oldest;
+                books.lost += lost - oldest;
+                trouble.unsolicited += 1 - oldest;
+            }
+            End::CutShort => {
+                let oldest = lost.min(1);
+                trouble.closed_early += 1;
+                books.cut_short += oldest;
+                books.lost += lost - oldest;
+                trouble.unsolicited += 1 - oldest;
+            }
+            End::Stuck => {
+                books.timed_out += lost;
+                trouble.stuck += 1;
+            }
+            End::ConnectFailed(errno) => *trouble.connect.entry(errno).or_default() += 1,
+            End::Closed | End::Announced | End::Quota => {
+                books.lost += lost;
+                trouble.closed_early += u64::from(lost > 0);
+            }
+            End::Broken => {
+                books.lost += lost;
+                trouble.broken += u64::from(lost > 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! How the main thread and the workers agree on the borders of the run.
+
+use crate::clock::{NEVER, Nanos};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+/// Shared by all threads. The borders are set a little before they are due, and a worker compares them with
+/// the time at which it saw a batch of completions, so all threads cut at the same instant.
+#[derive(Debug)]
+pub(crate) struct Control {
+    start: AtomicU64,
+    end: AtomicU64,
+    /// When to give up waiting for answers.
+    over: AtomicU64,
+    /// Workers all of whose connections have been up.
+    connected: AtomicU32,
+    failed: AtomicBool,
+}
+
+impl Control {
+    /// Nothing is due yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            start: AtomicU64::new(NEVER),
+            end: AtomicU64::new(NEVER),
+            over: AtomicU64::new(NEVER),
+            connected: AtomicU32::new(0),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Sets the begin of the window.
+    pub(crate) fn set_start(&self, at: Nanos) {
+        self.start.store(at, Ordering::Release);
+    }
+
+    /// Sets the end of the window and of the wait after it.
+    pub(crate) fn set_end(&self, at: Nanos, over: Nanos) {
+        self.over.store(over, Ordering::Release);
+        self.end.store(at, Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn start(&self) -> Nanos {
+        self.start.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(crate) fn end(&self) -> Nanos {
+        self.end.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn over(&self) -> Nanos {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// A worker says that all its connections have been up.
+    pub(crate) fn worker_connected(&self) {
+        self.connected.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn workers_connected(&self) -> u32 {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    /// A worker says that it cannot go on.
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,46 @@
+//! What ends the program before or instead of a report.
+
+use std::fmt;
+
+/// Why there is no report.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The command line, a file or the target is wrong.
+    Usage(String),
+    /// The machine refused something that the run needs.
+    Machine(String),
+    /// The report could not be written.
+    Output(std::io::Error),
+}
+
+impl Failure {
+    /// The exit status that the help promises.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => exit::USAGE,
+            Self::Machine(_) | Self::Output(_) => exit::MACHINE,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) | Self::Machine(text) => f.write_str(text),
+            Self::Output(error) => write!(f, "the report could not be written: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Exit statuses; 3 and 4 are left free for gates on results.
+pub(crate) mod exit {
+    pub(crate) const OK: u8 = 0;
+    pub(crate) const BAD_ANSWERS: u8 = 1;
+    pub(crate) const USAGE: u8 = 2;
+    pub(crate) const NO_ANSWER: u8 = 5;
+    pub(crate) const MACHINE: u8 = 6;
+    /// Added to the number of the signal that stopped the run.
+    pub(crate) const SIGNAL_BASE: u8 = 128;
+}

@@ -1,0 +1,251 @@
+//! The command line, checked and looked up: everything that a run needs to know.
+
+use crate::{
+    args::{Args, Cpus},
+    error::Failure,
+    target::Target,
+    template::Template,
+};
+use std::{
+    collections::hash_map::RandomState,
+    fs,
+    hash::{BuildHasher, Hasher},
+    time::Duration,
+};
+use sws_ring::sys::{self, SocketAddress};
+
+/// Descriptors beside the connections: standard streams, rings, and room for what is being closed.
+const SPARE_DESCRIPTORS: u64 = 64;
+
+/// One run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub target: Target,
+    pub address: SocketAddress,
+    /// At least one.
+    pub templates: Vec<Template>,
+    pub connections: u32,
+    /// At most `connections`.
+    pub threads: u32,
+    pub duration: Duration,
+    pub warmup: Warmup,
+    pub drain: Duration,
+    pub depth: u32,
+    /// Requests on a connection; `u64::MAX` is no limit.
+    pub quota: u64,
+    pub expect_status: u16,
+    pub expect_body: Option<Vec<u8>>,
+    pub timeout: Duration,
+    pub cpus: Option<Cpus>,
+    pub seed: u64,
+    pub receive_buffer: usize,
+    pub json: bool,
+    pub template_latency: bool,
+}
+
+/// How the time before the window ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Warmup {
+    /// After this time.
+    Fixed(Duration),
+    /// When every connection is up, but not before `min` and not after `max`.
+    UntilConnected { min: Duration, max: Duration },
+}
+
+impl Plan {
+    /// Reads files, resolves the target and checks limits. `note` is called for what is worth knowing but no
+    /// error.
+    pub(crate) fn new(args: Args, mut note: impl FnMut(String)) -> Result<Self, Failure> {
+        if let Some((flag, what)) = args.unsupported.given() {
+            return Err(Failure::Usage(format!(
+                "{flag}: {what} is not supported by this version"
+            )));
+        }
+        let depth = args.pipeline as usize;
+        let (target, templates) = if args.raw.is_empty() {
+            let url = args.url.as_deref().ok_or_else(|| {
+                Failure::Usage(
+                    "no target: give a URL such as http://localhost:8080/, or templates with --raw"
+                        .into(),
+                )
+            })?;
+            let target = Target::from_url(url)?;
+            let template = Template::get(&target.authority, &target.path, depth)?;
+            (target, vec![template])
+        } else {
+            from_files(&args, depth)?
+        };
+        let threads = args.threads.min(args.connections);
+        if threads < args.threads {
+            note(format!(
+                "-t {} is more than -c {}: using {threads} threads",
+                args.threads, args.connections
+            ));
+        }
+        // When the limit cannot be read, opening sockets will show what it is.
+        if let Ok(limit) = sys::raise_nofile() {
+            check_descriptors(args.connections, threads, limit.soft)?;
+        }
+        let expect_body = args.expect_body.as_deref().map(expected_body).transpose()?;
+        Ok(Self {
+            address: SocketAddress::from(target.address),
+            target,
+            templates,
+            connections: args.connections,
+            threads,
+            duration: args.duration,
+            warmup: warmup(args.warmup, args.duration),
+            drain: args.drain,
+            depth: args.pipeline,
+            quota: match args.requests_per_connection {
+                0 => u64::MAX,
+                quota => quota,
+            },
+            expect_status: args.expect_status,
+            expect_body,
+            timeout: args.timeout,
+            cpus: args.cpus,
+            seed: args.seed.unwrap_or_else(draw_seed),
+            receive_buffer: args.recv_buf as usize,
+            json: args.json,
+            template_latency: args.per_tpl_latency,
+        })
+    }
+
+    /// The connections of one thread: how many, and the global number of its first.
+    pub(crate) fn share(&self, thread: u32) -> (u32, u32) {
+        let (each, extra) = (
+            self.connections / self.threads,
+            self.connections % self.threads,
+        );
+        (
+            each + u32::from(thread < extra),
+            thread * each + thread.min(extra),
+        )
+    }
+
+    /// Whether connections are closed after a number of requests.
+    pub(crate) fn has_quota(&self) -> bool {
+        self.quota != u64::MAX
+    }
+}
+
+fn from_files(args: &Args, depth: usize) -> Result<(Target, Vec<Template>), Failure> {
+    let mut target = args.url.as_deref().map(Target::from_url).transpose()?;
+    let mut templates = Vec::with_capacity(args.raw.len());
+    for path in &args.raw {
+        let name = path.display().to_string();
+        let request = fs::read(path)
+            .map_err(|error| Failure::Usage(format!("cannot read the template {name}: {error}")))?;
+        if target.is_none() {
+            target = Some(Target::from_request(&request, &name)?);
+        }
+        templates.push(Template::new(name, &request, depth)?);
+    }
+    target
+        .map(|target| (target, templates))
+        .ok_or_else(|| Failure::Usage("--raw: no template file was named".into()))
+}
+
+fn expected_body(text: &str) -> Result<Vec<u8>, Failure> {
+    match text.strip_prefix('@') {
+        None => Ok(text.as_bytes().to_vec()),
+        Some(path) => fs::read(path)
+            .map_err(|error| Failure::Usage(format!("--expect-body: cannot read {path}: {error}"))),
+    }
+}
+
+fn warmup(asked: Option<Duration>, duration: Duration) -> Warmup {
+    let min = Duration::from_millis(100);
+    match asked {
+        Some(fixed) => Warmup::Fixed(fixed),
+        None => Warmup::UntilConnected {
+            min,
+            max: (duration / 10).max(min),
+        },
+    }
+}
+
+fn check_descriptors(connections: u32, threads: u32, limit: u64) -> Result<(), Failure> {
+    let needed = u64::from(connections) + u64::from(threads) + SPARE_DESCRIPTORS;
+    if needed <= limit {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "-c {connections} needs {needed} open files, but the limit is {limit}; raise it with `ulimit -n {needed}`"
+    )))
+}
+
+/// A seed that differs from run to run; the standard library's hash keys are drawn from the system.
+fn draw_seed() -> u64 {
+    // Small enough to be typed again.
+    RandomState::new().build_hasher().finish() >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::io::Write;
+
+    fn plan(line: &str) -> Result<(Plan, Vec<String>), Failure> {
+        let words = std::iter::once("loadgen").chain(line.split_whitespace());
+        let mut notes = Vec::new();
+        let plan = Plan::new(Args::try_parse_from(words).unwrap(), |note| {
+            notes.push(note);
+        })?;
+        Ok((plan, notes))
+    }
+
+    fn refusal(line: &str) -> String {
+        plan(line).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn more_threads_than_connections_are_reduced_with_a_note() {
+        let (plan, notes) = plan("http://127.0.0.1:1 -c 32 -t 64").unwrap();
+        assert_eq!(plan.threads, 32);
+        assert!(notes[0].contains("-t 64") && notes[0].contains("-c 32"));
+    }
+
+    #[test]
+    fn shares_cover_every_connection_once() {
+        let (plan, _) = plan("http://127.0.0.1:1 -c 10 -t 4").unwrap();
+        let shares: Vec<_> = (0..4).map(|thread| plan.share(thread)).collect();
+        assert_eq!(shares, [(3, 0), (3, 3), (2, 6), (2, 8)]);
+    }
+
+    #[test]
+    fn missing_things_are_named() {
+        assert!(refusal("").contains("no target"));
+        assert!(refusal("http://127.0.0.1 --raw /no/such/file.raw").contains("/no/such/file.raw"));
+        assert!(
+            refusal("http://127.0.0.1 --ws")
+                .contains("--ws: WebSocket is not supported by this version")
+        );
+        assert!(refusal("http://127.0.0.1 --expect-body @/no/such/body").contains("/no/such/body"));
+        let too_many = check_descriptors(5000, 2, 4096).unwrap_err().to_string();
+        assert!(too_many.contains("-c 5000") && too_many.contains("ulimit -n 5066"));
+        assert!(check_descriptors(4000, 2, 4096).is_ok());
+    }
+
+    #[test]
+    fn templates_may_name_the_target_and_may_repeat() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"GET /x HTTP/1.1\r\nHost: 127.0.0.1:4321\r\n\r\n")
+            .unwrap();
+        let path = file.path().display();
+        let (plan, _) = plan(&format!("--raw {path},{path}")).unwrap();
+        assert_eq!(plan.templates.len(), 2);
+        assert_eq!(plan.target.address.port(), 4321);
+    }
+
+    #[test]
+    fn warm_up_is_bounded_by_the_duration() {
+        let bounds = |seconds| warmup(None, Duration::from_secs(seconds));
+        let min = Duration::from_millis(100);
+        assert_eq!(bounds(1), Warmup::UntilConnected { min, max: min });
+        let max = Duration::from_millis(500);
+        assert_eq!(bounds(5), Warmup::UntilConnected { min, max });
+    }
+}

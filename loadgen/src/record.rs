@@ -1,0 +1,162 @@
+//! What one thread has measured.
+
+use crate::{books::Books, clock::Nanos, error::Failure, histogram::Latencies, plan::Plan};
+use sws_proto::http1::answer::{HeadCache, RequestKind};
+
+const STATUS_COUNT: usize = 1000;
+
+/// Counters of the part of the run that is under way; those of the window are what is reported.
+#[derive(Clone, Debug)]
+pub(crate) struct Tally {
+    pub bytes: u64,
+    pub reconnects: u64,
+    /// Answers by status code. An answer with a wrong body is in none: it is no success of any class.
+    codes: Box<[u64; STATUS_COUNT]>,
+    pub templates: Vec<TemplateTally>,
+    pub latencies: Latencies,
+}
+
+/// Counters of one template.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TemplateTally {
+    pub answers: u64,
+    /// Answers of class 2xx (and with the expected body).
+    pub ok_2xx: u64,
+    /// Only when asked for, and with more than one template.
+    pub latencies: Option<Latencies>,
+}
+
+/// Judges and counts the answers of one thread.
+#[derive(Debug)]
+pub(crate) struct Record<'p> {
+    pub books: Books,
+    pub tally: Tally,
+    /// One cache for each template, because answers to different requests have different heads.
+    pub caches: Vec<HeadCache>,
+    expect_body: Option<&'p [u8]>,
+    /// Lowest status of the expected class.
+    class: u16,
+}
+
+impl Tally {
+    /// All zero.
+    pub(crate) fn new(plan: &Plan) -> Result<Self, Failure> {
+        let with_latencies = plan.template_latency && plan.templates.len() > 1;
+        let templates = plan.templates.iter().map(|_| {
+            Ok(TemplateTally {
+                latencies: with_latencies.then(Latencies::new).transpose()?,
+                ..TemplateTally::default()
+            })
+        });
+        Ok(Self {
+            bytes: 0,
+            reconnects: 0,
+            codes: Box::new([0; STATUS_COUNT]),
+            templates: templates.collect::<Result<_, Failure>>()?,
+            latencies: Latencies::new()?,
+        })
+    }
+
+    /// Back to zero.
+    pub(crate) fn clear(&mut self) {
+        self.bytes = 0;
+        self.reconnects = 0;
+        self.codes.fill(0);
+        self.latencies.clear();
+        for template in &mut self.templates {
+            template.answers = 0;
+            template.ok_2xx = 0;
+            if let Some(latencies) = &mut template.latencies {
+                latencies.clear();
+            }
+        }
+    }
+
+    /// Adds another thread's counters.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.bytes += other.bytes;
+        self.reconnects += other.reconnects;
+        for (sum, count) in self.codes.iter_mut().zip(other.codes.iter()) {
+            *sum += count;
+        }
+        self.latencies.merge(&other.latencies);
+        for (sum, template) in self.templates.iter_mut().zip(&other.templates) {
+            sum.answers += template.answers;
+            sum.ok_2xx += template.ok_2xx;
+            if let (Some(sum), Some(latencies)) = (&mut sum.latencies, &template.latencies) {
+                sum.merge(latencies);
+            }
+        }
+    }
+
+    /// Status codes that occurred, with their counts.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = (usize, u64)> {
+        let codes = self.codes.iter().copied().enumerate();
+        codes.filter(|(_, count)| *count > 0)
+    }
+
+    /// Answers with a status in `hundreds * 100 ..= hundreds * 100 + 99`.
+    pub(crate) fn class(&self, hundreds: usize) -> u64 {
+        self.codes[hundreds * 100..(hundreds + 1) * 100]
+            .iter()
+            .sum()
+    }
+
+    /// Answers with a status outside 200 to 599.
+    pub(crate) fn other_classes(&self) -> u64 {
+        let all: u64 = self.codes.iter().sum();
+        all - (2..=5).map(|hundreds| self.class(hundreds)).sum::<u64>()
+    }
+}
+
+impl<'p> Record<'p> {
+    /// Nothing recorded yet.
+    pub(crate) fn new(plan: &'p Plan) -> Result<Self, Failure> {
+        Ok(Self {
+            books: Books::default(),
+            tally: Tally::new(plan)?,
+            caches: plan
+                .templates
+                .iter()
+                .map(|template| HeadCache::new(template.kind))
+                .collect(),
+            expect_body: plan.expect_body.as_deref(),
+            class: plan.expect_status / 100 * 100,
+        })
+    }
+
+    /// The body that answers to this template must have; answers to HEAD and CONNECT have none to compare.
+    #[inline]
+    pub(crate) fn expected_body(&self, template: u32) -> Option<&'p [u8]> {
+        let expected = self.expect_body?;
+        let ordinary = self.caches[template as usize].kind() == RequestKind::Ordinary;
+        ordinary.then_some(expected)
+    }
+
+    /// Counts the answer to a request.
+    #[inline]
+    pub(crate) fn answer(&mut self, template: u32, status: u16, body_matches: bool) {
+        let template = &mut self.tally.templates[template as usize];
+        template.answers += 1;
+        if body_matches {
+            template.ok_2xx += u64::from(status.wrapping_sub(200) < 100);
+            self.tally.codes[usize::from(status) % STATUS_COUNT] += 1;
+        }
+        if status.wrapping_sub(self.class) >= 100 {
+            self.books.wrong_status += 1;
+        } else if !body_matches {
+            self.books.wrong_body += 1;
+        } else {
+            self.books.ok += 1;
+        }
+    }
+
+    /// Records the latency of `count` answers.
+    #[inline]
+    pub(crate) fn latency(&mut self, template: u32, latency: Nanos, count: u64) {
+        self.tally.latencies.record(latency, count);
+        if let Some(latencies) = &mut self.tally.templates[template as usize].latencies {
+            latencies.record(latency, count);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The result of a run, for people and for programs.
+
+pub(crate) mod json;
+pub(crate) mod text;
+mod units;

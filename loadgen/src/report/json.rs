@@ -1,0 +1,432 @@
+//! The JSON report: the keys that the arena's generator has, with their names, units and places, then ours in
+//! named objects. Times in our objects are nanoseconds.
+
+use super::units::per;
+use crate::{
+    books::Books, histogram::Latencies, plan::Plan, run::Outcome, verdict::Verdict,
+    verdict::errno_text,
+};
+use serde::Serialize;
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    time::Duration,
+};
+
+/// Writes the report as one object.
+pub(crate) fn result(
+    out: &mut impl Write,
+    plan: &Plan,
+    outcome: &Outcome,
+    verdict: &Verdict,
+) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &Report::new(plan, outcome, verdict))?;
+    writeln!(out)?;
+    out.flush()
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    version: &'a str,
+    target: String,
+    mode: &'a str,
+    connections: u32,
+    threads: u32,
+    pipeline_depth: u32,
+    duration_sec: Seconds,
+    elapsed_sec: f64,
+    requests: u64,
+    responses: u64,
+    rps: f64,
+    /// Bytes per second; the name is the arena's.
+    bandwidth_bps: f64,
+    bytes_read: u64,
+    latency_us: Micros,
+    status: Status,
+    errors: Errors,
+    reconnects: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per_template: Option<Vec<PerTemplate<'a>>>,
+    schema: &'a str,
+    load: Load<'a>,
+    phases: Phases,
+    counts: Counts,
+    latency: Spectrum,
+    codes: BTreeMap<String, u64>,
+    errors_detail: ErrorsDetail,
+    client: ClientUse,
+    verdict: Judgement<'a>,
+}
+
+/// Seconds, written as an integer when they are one.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Seconds {
+    Whole(u64),
+    Part(f64),
+}
+
+#[derive(Serialize)]
+struct Micros {
+    avg: u64,
+    p50: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p90: Option<u64>,
+    p99: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p999: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    samples: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Status {
+    #[serde(rename = "2xx")]
+    class_2: u64,
+    #[serde(rename = "3xx")]
+    class_3: u64,
+    #[serde(rename = "4xx")]
+    class_4: u64,
+    #[serde(rename = "5xx")]
+    class_5: u64,
+    other: u64,
+}
+
+/// The whole run; `timeout` counts requests, the others connections.
+#[derive(Serialize)]
+struct Errors {
+    connect: u64,
+    read: u64,
+    timeout: u64,
+}
+
+#[derive(Serialize)]
+struct PerTemplate<'a> {
+    responses: u64,
+    #[serde(rename = "2xx")]
+    ok_2xx: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_us: Option<Micros>,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Load<'a> {
+    model: &'a str,
+    requests_per_connection: Option<u64>,
+    expect_status: u16,
+    expect_body: bool,
+    seed: u64,
+}
+
+#[derive(Serialize)]
+struct Phases {
+    warmup_ns: u64,
+    measure_ns: u64,
+}
+
+/// Requests of the window: in_flight_at_start + sent = ok + bad_status + bad_body + malformed + cut_short +
+/// lost + timed_out + in_flight_at_end.
+#[derive(Serialize)]
+struct Counts {
+    in_flight_at_start: u64,
+    sent: u64,
+    ok: u64,
+    bad_status: u64,
+    bad_body: u64,
+    malformed: u64,
+    cut_short: u64,
+    lost: u64,
+    timed_out: u64,
+    in_flight_at_end: u64,
+    answered_in_drain: u64,
+    /// Still without an answer when the drain was over.
+    unfinished: u64,
+    /// The same sums over warm-up, window and drain.
+    whole_run: WholeRun,
+}
+
+#[derive(Serialize)]
+struct WholeRun {
+    sent: u64,
+    ok: u64,
+    bad: u64,
+    lost: u64,
+    unfinished: u64,
+}
+
+#[derive(Serialize)]
+struct Spectrum {
+    count: u64,
+    min: u64,
+    mean: u64,
+    stdev: u64,
+    max: u64,
+    p50: u64,
+    p75: u64,
+    p90: u64,
+    p99: u64,
+    p99_9: Option<u64>,
+    p99_99: Option<u64>,
+}
+
+/// Events of the whole run.
+#[derive(Serialize)]
+struct ErrorsDetail {
+    connect: BTreeMap<String, u64>,
+    closed_early: u64,
+    broken: u64,
+    send_failed: u64,
+    stuck: u64,
+    unsolicited: u64,
+    malformed: BTreeMap<&'static str, u64>,
+    never_connected: u64,
+    /// No errors: sends that the socket took in part, and receives that found no free buffer.
+    short_sends: u64,
+    receives_without_buffer: u64,
+}
+
+#[derive(Serialize)]
+struct ClientUse {
+    cpu_sec: f64,
+    user_sec: f64,
+    sys_sec: f64,
+    cpu_us_per_answer: f64,
+    busy_max: f64,
+}
+
+#[derive(Serialize)]
+struct Judgement<'a> {
+    valid: bool,
+    counts_balance: bool,
+    bound: &'a str,
+    exit_status: u8,
+    notes: &'a [String],
+}
+
+impl<'a> Report<'a> {
+    fn new(plan: &'a Plan, outcome: &'a Outcome, verdict: &'a Verdict) -> Self {
+        let tally = &outcome.tally;
+        let seconds = outcome.elapsed.as_secs_f64();
+        let responses = outcome.ledger.window.answered();
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            target: format!("{}{}", plan.target.authority, plan.target.path),
+            mode: "http",
+            connections: plan.connections,
+            threads: plan.threads,
+            pipeline_depth: plan.depth,
+            duration_sec: Seconds::from(plan.duration),
+            elapsed_sec: rounded(seconds, 1e3),
+            requests: outcome.ledger.window.sent,
+            responses,
+            rps: rounded(per(responses as f64, seconds), 1e2),
+            bandwidth_bps: rounded(per(tally.bytes as f64, seconds), 1e2),
+            bytes_read: tally.bytes,
+            latency_us: Micros::whole(&tally.latencies),
+            status: Status {
+                class_2: tally.class(2),
+                class_3: tally.class(3),
+                class_4: tally.class(4),
+                class_5: tally.class(5),
+                other: tally.other_classes(),
+            },
+            errors: Errors::new(outcome),
+            reconnects: tally.reconnects,
+            per_template: per_template(plan, outcome),
+            schema: "loadgen/1",
+            load: Load {
+                model: "closed",
+                requests_per_connection: plan.has_quota().then_some(plan.quota),
+                expect_status: plan.expect_status,
+                expect_body: plan.expect_body.is_some(),
+                seed: plan.seed,
+            },
+            phases: Phases {
+                warmup_ns: crate::clock::nanos(outcome.warmup),
+                measure_ns: crate::clock::nanos(outcome.elapsed),
+            },
+            counts: Counts::new(outcome),
+            latency: Spectrum::new(&tally.latencies),
+            codes: tally
+                .codes()
+                .map(|(code, count)| (code.to_string(), count))
+                .collect(),
+            errors_detail: ErrorsDetail::new(plan, outcome),
+            client: ClientUse::new(outcome),
+            verdict: Judgement {
+                valid: verdict.valid,
+                counts_balance: verdict.balanced,
+                bound: if verdict.client_bound {
+                    "client"
+                } else {
+                    "unknown"
+                },
+                exit_status: verdict.exit_code,
+                notes: &verdict.problems,
+            },
+        }
+    }
+}
+
+fn per_template<'a>(plan: &'a Plan, outcome: &Outcome) -> Option<Vec<PerTemplate<'a>>> {
+    if plan.templates.len() < 2 {
+        return None;
+    }
+    let templates = plan.templates.iter().zip(&outcome.tally.templates);
+    let rows = templates.map(|(template, tally)| PerTemplate {
+        responses: tally.answers,
+        ok_2xx: tally.ok_2xx,
+        latency_us: tally
+            .latencies
+            .as_ref()
+            .filter(|latencies| latencies.count() > 0)
+            .map(Micros::short),
+        name: &template.name,
+    });
+    Some(rows.collect())
+}
+
+impl From<Duration> for Seconds {
+    fn from(duration: Duration) -> Self {
+        match duration.subsec_nanos() {
+            0 => Self::Whole(duration.as_secs()),
+            _ => Self::Part(duration.as_secs_f64()),
+        }
+    }
+}
+
+impl Micros {
+    fn short(latencies: &Latencies) -> Self {
+        let micros = |part| latencies.quantile(part) / 1000;
+        Self {
+            avg: latencies.mean() / 1000,
+            p50: micros(0.5),
+            p90: None,
+            p99: micros(0.99),
+            p999: None,
+            samples: None,
+        }
+    }
+
+    fn whole(latencies: &Latencies) -> Self {
+        let micros = |part| Some(latencies.quantile(part) / 1000);
+        Self {
+            p90: micros(0.9),
+            p999: micros(0.999),
+            samples: Some(latencies.count()),
+            ..Self::short(latencies)
+        }
+    }
+}
+
+impl Errors {
+    fn new(outcome: &Outcome) -> Self {
+        let trouble = &outcome.trouble;
+        Self {
+            connect: trouble.connects_failed(),
+            read: trouble.closed_early + trouble.broken + trouble.malformed_total(),
+            timeout: outcome.ledger.total().timed_out,
+        }
+    }
+}
+
+impl Counts {
+    fn new(outcome: &Outcome) -> Self {
+        let ledger = &outcome.ledger;
+        let Books {
+            sent,
+            ok,
+            wrong_status,
+            wrong_body,
+            malformed,
+            cut_short,
+            lost,
+            timed_out,
+        } = ledger.window;
+        let total = ledger.total();
+        Self {
+            in_flight_at_start: ledger.in_flight_at_start,
+            sent,
+            ok,
+            bad_status: wrong_status,
+            bad_body: wrong_body,
+            malformed,
+            cut_short,
+            lost,
+            timed_out,
+            in_flight_at_end: ledger.in_flight_at_end,
+            answered_in_drain: ledger.drain.answered(),
+            unfinished: ledger.unfinished,
+            whole_run: WholeRun {
+                sent: total.sent,
+                ok: total.ok,
+                bad: total.bad(),
+                lost: total.never_answered(),
+                unfinished: ledger.unfinished,
+            },
+        }
+    }
+}
+
+impl Spectrum {
+    fn new(latencies: &Latencies) -> Self {
+        Self {
+            count: latencies.count(),
+            min: latencies.min(),
+            mean: latencies.mean(),
+            stdev: latencies.stdev() as u64,
+            max: latencies.max(),
+            p50: latencies.quantile(0.5),
+            p75: latencies.quantile(0.75),
+            p90: latencies.quantile(0.9),
+            p99: latencies.quantile(0.99),
+            p99_9: latencies.supported_quantile(0.999),
+            p99_99: latencies.supported_quantile(0.9999),
+        }
+    }
+}
+
+impl ErrorsDetail {
+    fn new(plan: &Plan, outcome: &Outcome) -> Self {
+        let trouble = &outcome.trouble;
+        let connect = trouble
+            .connect
+            .iter()
+            .map(|(errno, count)| (errno_text(*errno), *count));
+        Self {
+            connect: connect.collect(),
+            closed_early: trouble.closed_early,
+            broken: trouble.broken,
+            send_failed: trouble.send_failed,
+            stuck: trouble.stuck,
+            unsolicited: trouble.unsolicited,
+            malformed: trouble
+                .malformed_kinds()
+                .map(|(kind, count)| (kind.reason(), count))
+                .collect(),
+            never_connected: u64::from(plan.connections).saturating_sub(outcome.connected as u64),
+            short_sends: trouble.short_sends,
+            receives_without_buffer: trouble.starved,
+        }
+    }
+}
+
+impl ClientUse {
+    fn new(outcome: &Outcome) -> Self {
+        let client = &outcome.client;
+        let cpu = (client.user + client.system).as_secs_f64();
+        let answers = outcome.ledger.window.answered() as f64;
+        Self {
+            cpu_sec: rounded(cpu, 1e6),
+            user_sec: rounded(client.user.as_secs_f64(), 1e6),
+            sys_sec: rounded(client.system.as_secs_f64(), 1e6),
+            cpu_us_per_answer: rounded(per(cpu * 1e6, answers), 1e4),
+            busy_max: rounded(client.busiest, 1e3),
+        }
+    }
+}
+
+fn rounded(value: f64, scale: f64) -> f64 {
+    (value * scale).round() / scale
+}

@@ -1,0 +1,215 @@
+//! The text report. Its first lines have the shape and order that the arena's scripts look for; they take the
+//! first match of each pattern, so nothing before those lines may contain `Latency`, `requests in`,
+//! `responses`, `2xx=`, `Bandwidth:` or `Reconnects: `.
+
+use super::units::{bandwidth, count, latency, per};
+use crate::{duration, histogram::Latencies, plan::Plan, run::Outcome, verdict::Verdict};
+use std::io::{self, Write};
+
+/// What is going to be done, before it is.
+pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
+    let target = &plan.target;
+    writeln!(out, "loadgen v{}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(
+        out,
+        "  Target:    {}{} ({})",
+        target.authority, target.path, target.address
+    )?;
+    writeln!(out, "  Threads:   {}", plan.threads)?;
+    let each = per(plan.connections.into(), plan.threads.into());
+    writeln!(out, "  Conns:     {} ({each:.0}/thread)", plan.connections)?;
+    writeln!(out, "  Pipeline:  {}", plan.depth)?;
+    if plan.has_quota() {
+        writeln!(out, "  Req/conn:  {}", plan.quota)?;
+    } else {
+        writeln!(out, "  Req/conn:  unlimited (keep-alive)")?;
+    }
+    if plan.templates.len() > 1 {
+        writeln!(out, "  Templates: {}", plan.templates.len())?;
+    }
+    writeln!(out, "  Expected:  {}", plan.expect_status)?;
+    writeln!(out, "  Duration:  {}", duration::display(plan.duration))?;
+    writeln!(out, "  Seed:      {}", plan.seed)?;
+    out.flush()
+}
+
+/// The result.
+pub(crate) fn result(
+    out: &mut impl Write,
+    plan: &Plan,
+    outcome: &Outcome,
+    verdict: &Verdict,
+) -> io::Result<()> {
+    arena_lines(out, plan, outcome)?;
+    if plan.template_latency && plan.templates.len() > 1 {
+        template_latencies(out, plan, outcome)?;
+    }
+    writeln!(out)?;
+    own_lines(out, outcome)?;
+    judgement(out, verdict)?;
+    out.flush()
+}
+
+fn arena_lines(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Result<()> {
+    let tally = &outcome.tally;
+    let seconds = outcome.elapsed.as_secs_f64();
+    let answers = outcome.ledger.window.answered();
+    writeln!(
+        out,
+        "\n  Thread Stats   Avg      p50      p90      p99    p99.9"
+    )?;
+    writeln!(out, "    Latency   {}\n", spectrum(&tally.latencies))?;
+    writeln!(
+        out,
+        "  {} requests in {seconds:.2}s, {answers} responses",
+        outcome.ledger.window.sent
+    )?;
+    writeln!(
+        out,
+        "  Throughput: {} req/s",
+        count(per(answers as f64, seconds))
+    )?;
+    writeln!(
+        out,
+        "  Bandwidth:  {}",
+        bandwidth(per(tally.bytes as f64, seconds))
+    )?;
+    let class = |hundreds| tally.class(hundreds);
+    write!(
+        out,
+        "  Status codes: 2xx={}, 3xx={}, 4xx={}, 5xx={}",
+        class(2),
+        class(3),
+        class(4),
+        class(5)
+    )?;
+    match tally.other_classes() {
+        0 => writeln!(out)?,
+        other => writeln!(out, ", other={other}")?,
+    }
+    let samples = tally.latencies.count();
+    let part = per(samples as f64 * 100.0, answers as f64);
+    writeln!(
+        out,
+        "  Latency samples: {samples} / {answers} responses ({part:.1}%)"
+    )?;
+    writeln!(out, "  Reconnects: {}", tally.reconnects)?;
+    if plan.templates.len() > 1 {
+        let list = |number: fn(&crate::record::TemplateTally) -> u64| {
+            let numbers = tally
+                .templates
+                .iter()
+                .map(|template| number(template).to_string());
+            numbers.collect::<Vec<_>>().join(",")
+        };
+        writeln!(out, "  Per-template: {}", list(|template| template.answers))?;
+        writeln!(
+            out,
+            "  Per-template-ok: {}",
+            list(|template| template.ok_2xx)
+        )?;
+    }
+    Ok(())
+}
+
+/// Mean and four quantiles, in the columns of the arena's line.
+fn spectrum(latencies: &Latencies) -> String {
+    let quantiles = [0.5, 0.9, 0.99, 0.999].map(|part| latencies.quantile(part));
+    let values = std::iter::once(latencies.mean()).chain(quantiles);
+    let columns = values.map(|value| format!("{:>6}", latency(value)));
+    columns.collect::<Vec<_>>().join("   ")
+}
+
+fn template_latencies(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Result<()> {
+    writeln!(out, "\n  Per-template latency:")?;
+    writeln!(
+        out,
+        "     Tpl    Avg      p50      p90      p99    p99.9   Name"
+    )?;
+    let templates = plan.templates.iter().zip(&outcome.tally.templates);
+    for (number, (template, tally)) in templates.enumerate() {
+        if let Some(latencies) = tally
+            .latencies
+            .as_ref()
+            .filter(|latencies| latencies.count() > 0)
+        {
+            writeln!(
+                out,
+                "    #{number:<3} {}   {}",
+                spectrum(latencies),
+                template.name
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+    let (latencies, window) = (&outcome.tally.latencies, &outcome.ledger.window);
+    let far = match latencies.supported_quantile(0.9999) {
+        Some(value) => latency(value),
+        None => "n/a".into(),
+    };
+    let deviation = latency(latencies.stdev() as u64);
+    writeln!(
+        out,
+        "  Tail:     p99.99 {far}, max {}, stdev {deviation}",
+        latency(latencies.max())
+    )?;
+    let client = &outcome.client;
+    let seconds = (client.user + client.system).as_secs_f64();
+    writeln!(
+        out,
+        "  Client:   {:.2}us CPU per answer, {seconds:.2}s in all ({:.2}s user), busiest thread {:.0}%",
+        per(seconds * 1e6, window.answered() as f64),
+        client.user.as_secs_f64(),
+        client.busiest * 100.0
+    )?;
+    let ledger = &outcome.ledger;
+    writeln!(
+        out,
+        "  Books:    {} in flight + {} sent = {} ok + {} bad + {} lost + {} unfinished",
+        ledger.in_flight_at_start,
+        window.sent,
+        window.ok,
+        window.bad(),
+        window.never_answered(),
+        ledger.in_flight_at_end
+    )?;
+    let (trouble, total) = (&outcome.trouble, ledger.total());
+    let read = trouble.closed_early + trouble.broken + trouble.malformed_total();
+    if trouble.connects_failed() + read + trouble.stuck > 0 {
+        writeln!(
+            out,
+            "  Errors:   connect {}, read {read}, timeout {}",
+            trouble.connects_failed(),
+            total.timed_out
+        )?;
+    }
+    if ledger.unfinished > 0 {
+        writeln!(
+            out,
+            "  Unanswered when the run was over: {}",
+            ledger.unfinished
+        )?;
+    }
+    Ok(())
+}
+
+fn judgement(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
+    if verdict.valid {
+        writeln!(out, "  Verdict:  valid")?;
+    } else {
+        writeln!(out, "  Verdict:  INVALID")?;
+        for problem in &verdict.problems {
+            writeln!(out, "    - {problem}")?;
+        }
+    }
+    if verdict.client_bound {
+        writeln!(
+            out,
+            "  Note:     the client was at its limit, so the server may be faster than this shows; use more threads"
+        )?;
+    }
+    Ok(())
+}

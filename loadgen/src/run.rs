@@ -1,0 +1,203 @@
+//! One run: threads, borders, and the sum of what the threads bring home.
+
+use crate::{
+    books::Ledger,
+    clock::{self, Nanos},
+    control::Control,
+    error::Failure,
+    plan::{Plan, Warmup},
+    record::Tally,
+    signals::{Signals, Stop},
+    trouble::Trouble,
+    worker::{Worker, WorkerReport},
+};
+use std::{thread, time::Duration};
+use sws_ring::{Features, sys};
+
+/// How long before it is due a border is announced to the threads.
+const NOTICE: Duration = Duration::from_millis(2);
+/// How often the main thread looks whether the connections are up.
+const GLANCE: Duration = Duration::from_millis(5);
+/// How often it looks whether a thread has failed.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What was measured.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// Length of the window.
+    pub elapsed: Duration,
+    /// Time before it.
+    pub warmup: Duration,
+    pub ledger: Ledger,
+    /// The window.
+    pub tally: Tally,
+    /// The whole run.
+    pub trouble: Trouble,
+    pub client: Client,
+    /// Connections that were up at least once.
+    pub connected: usize,
+    /// The signal that ended the run early.
+    pub stop: Option<Stop>,
+}
+
+/// What the run cost this machine, over the window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Client {
+    pub user: Duration,
+    pub system: Duration,
+    /// Busy part of the busiest thread, 0 to 1.
+    pub busiest: f64,
+}
+
+/// Runs the plan.
+pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
+    let features = Features::detect().map_err(|error| Failure::Machine(error.to_string()))?;
+    let control = Control::new();
+    thread::scope(|scope| {
+        let mut threads = Vec::new();
+        let mut failure = None;
+        for number in 0..plan.threads {
+            let control = &control;
+            let body = move || {
+                let report = work(plan, control, number, features.fire_and_forget);
+                if report.is_err() {
+                    control.fail();
+                }
+                report
+            };
+            match thread::Builder::new()
+                .name(format!("load-{number}"))
+                .spawn_scoped(scope, body)
+            {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    failure = Some(Failure::Machine(format!(
+                        "thread {number} could not be started: {error}"
+                    )));
+                    control.fail();
+                    break;
+                }
+            }
+        }
+        let borders = steer(plan, &control, signals);
+        let mut reports = Vec::with_capacity(threads.len());
+        for thread in threads {
+            match thread.join() {
+                Ok(Ok(report)) => reports.push(report),
+                Ok(Err(error)) => failure = Some(error),
+                Err(_) => {
+                    failure = Some(Failure::Machine(
+                        "a thread ended by a bug of this program".into(),
+                    ));
+                }
+            }
+        }
+        match failure {
+            Some(failure) => Err(failure),
+            None => sum(plan, &borders, reports),
+        }
+    })
+}
+
+fn work(
+    plan: &Plan,
+    control: &Control,
+    number: u32,
+    fire_and_forget: bool,
+) -> Result<WorkerReport, Failure> {
+    if let Some(cpus) = &plan.cpus
+        && let Some(cpu) = cpus.0.get(number as usize % cpus.0.len().max(1))
+    {
+        sys::pin_to_cpu(*cpu).map_err(|error| {
+            Failure::Machine(format!("--cpus: cannot pin a thread to CPU {cpu}: {error}"))
+        })?;
+    }
+    Worker::new(plan, control, number, fire_and_forget)?.run()
+}
+
+/// The instants that divided the run.
+struct Borders {
+    begin: Nanos,
+    start: Nanos,
+    end: Nanos,
+    stop: Option<Stop>,
+}
+
+/// Sets the borders of the run while it goes on.
+fn steer(plan: &Plan, control: &Control, signals: &Signals) -> Borders {
+    let begin = clock::now();
+    let mut stop = warm_up(plan, control, signals, begin);
+    let start = clock::now() + clock::nanos(NOTICE);
+    control.set_start(start);
+    let mut end = start + clock::nanos(plan.duration);
+    if stop.is_none() {
+        stop = wait_until(end.saturating_sub(clock::nanos(NOTICE)), control, signals);
+    }
+    let notice = clock::now() + clock::nanos(NOTICE);
+    if stop.is_some() || control.has_failed() {
+        end = notice.clamp(start, end);
+        control.set_end(end, end);
+    } else {
+        control.set_end(end, end + clock::nanos(plan.drain));
+    }
+    Borders {
+        begin,
+        start,
+        end,
+        stop,
+    }
+}
+
+fn warm_up(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> Option<Stop> {
+    match plan.warmup {
+        Warmup::Fixed(time) => wait_until(begin + clock::nanos(time), control, signals),
+        Warmup::UntilConnected { min, max } => {
+            let mut stop = wait_until(begin + clock::nanos(min), control, signals);
+            let latest = begin + clock::nanos(max);
+            while stop.is_none()
+                && control.workers_connected() < plan.threads
+                && !control.has_failed()
+                && clock::now() < latest
+            {
+                stop = signals.wait(GLANCE);
+            }
+            stop
+        }
+    }
+}
+
+/// Waits until `at`, a signal, or the failure of a thread.
+fn wait_until(at: Nanos, control: &Control, signals: &Signals) -> Option<Stop> {
+    loop {
+        let left = Duration::from_nanos(at.saturating_sub(clock::now()));
+        if left.is_zero() || control.has_failed() {
+            return None;
+        }
+        if let Some(stop) = signals.wait(left.min(LOOK)) {
+            return Some(stop);
+        }
+    }
+}
+
+fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome {
+        elapsed: Duration::from_nanos(borders.end - borders.start),
+        warmup: Duration::from_nanos(borders.start - borders.begin),
+        ledger: Ledger::default(),
+        tally: Tally::new(plan)?,
+        trouble: Trouble::default(),
+        client: Client::default(),
+        connected: 0,
+        stop: borders.stop,
+    };
+    for report in reports {
+        outcome.ledger += report.ledger;
+        outcome.tally.merge(&report.tally);
+        outcome.trouble += &report.trouble;
+        outcome.connected += report.connected;
+        outcome.client.user += report.cpu.user;
+        outcome.client.system += report.cpu.system;
+        outcome.client.busiest = outcome.client.busiest.max(report.cpu.busy());
+    }
+    Ok(outcome)
+}

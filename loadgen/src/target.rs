@@ -1,0 +1,242 @@
+//! Where the requests go.
+
+use crate::error::Failure;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+/// A resolved target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// `host[:port]` as a Host header has it: no port when it is 80.
+    pub authority: String,
+    /// Path and query, starting with a slash.
+    pub path: String,
+    /// The address that is connected to.
+    pub address: SocketAddr,
+}
+
+/// A target before its name is looked up.
+#[derive(Debug, PartialEq, Eq)]
+struct Parts {
+    /// Without the brackets of an IPv6 literal.
+    host: String,
+    port: u16,
+    path: String,
+}
+
+impl Target {
+    /// Reads and resolves `http://host[:port][/path][?query]`.
+    pub(crate) fn from_url(url: &str) -> Result<Self, Failure> {
+        parse_url(url).and_then(Parts::resolve)
+    }
+
+    /// Takes the target from the Host header of a request.
+    pub(crate) fn from_request(request: &[u8], file: &str) -> Result<Self, Failure> {
+        let host = host_field(request).ok_or_else(|| {
+            Failure::Usage(format!(
+                "no URL was given and {file} has no Host header to take the target from"
+            ))
+        })?;
+        let (host, port) = split_authority(host).ok_or_else(|| {
+            Failure::Usage(format!(
+                "the Host header `{host}` of {file} is no host[:port]"
+            ))
+        })?;
+        Parts {
+            host: host.into(),
+            port,
+            path: "/".into(),
+        }
+        .resolve()
+    }
+}
+
+impl Parts {
+    /// Looks the name up. IPv4 is preferred, as most servers under test listen there.
+    fn resolve(self) -> Result<Target, Failure> {
+        let unresolved = |why: &str| {
+            Failure::Usage(format!(
+                "cannot resolve host `{}`: {why}; check the name, or give an address such as 127.0.0.1",
+                self.host
+            ))
+        };
+        let addresses: Vec<SocketAddr> = (self.host.as_str(), self.port)
+            .to_socket_addrs()
+            .map_err(|error| unresolved(&error.to_string()))?
+            .collect();
+        let address = addresses
+            .iter()
+            .find(|address| address.is_ipv4())
+            .or_else(|| addresses.first())
+            .copied()
+            .ok_or_else(|| unresolved("it has no address"))?;
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host
+        };
+        let authority = match self.port {
+            80 => host,
+            port => format!("{host}:{port}"),
+        };
+        Ok(Target {
+            authority,
+            path: self.path,
+            address,
+        })
+    }
+}
+
+fn parse_url(url: &str) -> Result<Parts, Failure> {
+    let usage = |text: String| Err(Failure::Usage(text));
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return usage(format!(
+            "`{url}` is no URL; write it like http://localhost:8080/path"
+        ));
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" => {}
+        "https" => {
+            return usage(format!(
+                "`{url}`: https is not supported by this version; use the server's plain http port"
+            ));
+        }
+        "ws" | "wss" => {
+            return usage(format!(
+                "`{url}`: WebSocket is not supported by this version; only http:// is"
+            ));
+        }
+        _ => {
+            return usage(format!(
+                "`{url}`: unknown scheme `{scheme}`; only http:// is supported"
+            ));
+        }
+    }
+    let rest = rest.split('#').next().unwrap_or_default();
+    let authority_len = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(authority_len);
+    if authority.contains('@') {
+        return usage(format!(
+            "`{url}`: user names in the URL are not supported; put an Authorization header into a template"
+        ));
+    }
+    let Some((host, port)) = split_authority(authority) else {
+        return usage(format!(
+            "`{url}`: `{authority}` is no host[:port]; write an IPv6 address as [::1]"
+        ));
+    };
+    if path.bytes().any(|byte| !matches!(byte, 0x21..=0x7e)) {
+        return usage(format!(
+            "`{url}`: the path has a character that must be percent-encoded"
+        ));
+    }
+    let path = if path.starts_with('/') {
+        path.into()
+    } else {
+        format!("/{path}")
+    };
+    Ok(Parts {
+        host: host.into(),
+        port,
+        path,
+    })
+}
+
+/// Host without brackets, and port (80 when there is none).
+fn split_authority(authority: &str) -> Option<(&str, u16)> {
+    let (host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
+        let (host, after) = bracketed.split_once(']')?;
+        match after {
+            "" => (host, None),
+            _ => (host, Some(after.strip_prefix(':')?)),
+        }
+    } else {
+        match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        }
+    };
+    let bad_host = host.is_empty() || host.bytes().any(|b| !matches!(b, 0x21..=0x7e));
+    let port = match port {
+        None => 80,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+        Some(_) => return None,
+    };
+    (!bad_host && port != 0).then_some((host, port))
+}
+
+/// The value of the first Host field of a request.
+fn host_field(request: &[u8]) -> Option<&str> {
+    let lines = request.split(|byte| *byte == b'\n').skip(1);
+    let head = lines
+        .map(<[u8]>::trim_ascii)
+        .take_while(|line| !line.is_empty());
+    head.filter_map(|line| {
+        let (name, value) = line.split_at_checked(5)?;
+        name.eq_ignore_ascii_case(b"host:").then_some(value)
+    })
+    .find_map(|value| str::from_utf8(value.trim_ascii()).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Target {
+        Target::from_url(url).unwrap()
+    }
+
+    fn refusal(url: &str) -> String {
+        match Target::from_url(url) {
+            Err(Failure::Usage(text)) => text,
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn urls_are_taken_apart() {
+        let plain = target("http://127.0.0.1:8080");
+        assert_eq!(plain.authority, "127.0.0.1:8080");
+        assert_eq!(plain.path, "/");
+        assert_eq!(plain.address, "127.0.0.1:8080".parse().unwrap());
+        let default_port = target("HTTP://127.0.0.1/a/b?c=d#e");
+        assert_eq!(default_port.authority, "127.0.0.1");
+        assert_eq!(default_port.path, "/a/b?c=d");
+        assert_eq!(default_port.address.port(), 80);
+        assert_eq!(target("http://127.0.0.1?x=1").path, "/?x=1");
+        let v6 = target("http://[::1]:81/x");
+        assert_eq!(v6.authority, "[::1]:81");
+        assert_eq!(v6.address, "[::1]:81".parse().unwrap());
+    }
+
+    #[test]
+    fn localhost_is_looked_up() {
+        assert!(target("http://localhost:9").address.ip().is_loopback());
+    }
+
+    #[test]
+    fn refusals_say_what_to_do() {
+        assert!(refusal("localhost:8080").contains("http://localhost:8080/path"));
+        assert!(refusal("https://localhost").contains("use the server's plain http port"));
+        assert!(refusal("ws://localhost/ws").contains("WebSocket is not supported"));
+        assert!(refusal("ftp://localhost").contains("unknown scheme"));
+        assert!(refusal("http://:80").contains("host[:port]"));
+        assert!(refusal("http://h:99999").contains("host[:port]"));
+        assert!(refusal("http://h:0").contains("host[:port]"));
+        assert!(refusal("http://h:+1").contains("host[:port]"));
+        assert!(refusal("http://::1").contains("[::1]"));
+        assert!(refusal("http://u:p@h/").contains("Authorization"));
+        assert!(refusal("http://h/a b").contains("percent-encoded"));
+        assert!(
+            refusal("http://no-such-host.invalid/")
+                .contains("cannot resolve host `no-such-host.invalid`")
+        );
+    }
+
+    #[test]
+    fn a_template_s_host_names_the_target() {
+        let request = b"GET / HTTP/1.1\r\nAccept: x\r\nhOsT:  127.0.0.1:8080 \r\n\r\nHost: no";
+        let found = Target::from_request(request, "f").unwrap();
+        assert_eq!(found.address, "127.0.0.1:8080".parse().unwrap());
+        assert!(Target::from_request(b"GET / HTTP/1.1\r\n\r\nHost: body", "f").is_err());
+    }
+}

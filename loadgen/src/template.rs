@@ -1,0 +1,256 @@
+//! Requests as they are sent.
+
+use crate::{error::Failure, rng::Rng};
+use std::sync::atomic::{AtomicU64, Ordering};
+use sws_proto::http1::answer::RequestKind;
+
+/// Room that the copies of one request for pipelining may take.
+const COPIES_BYTES: usize = 256 * 1024;
+/// One request. The kernel takes 32 bits of length for a send, and this leaves room below that.
+const REQUEST_BYTES_MAX: usize = 1 << 30;
+
+/// One request, prepared for being sent again and again.
+#[derive(Debug)]
+pub(crate) struct Template {
+    /// How reports call it: its file, or the URL.
+    pub name: String,
+    /// What its answers look like.
+    pub kind: RequestKind,
+    /// As many copies of the request as one send carries. Placeholders hold zeros here.
+    bytes: Vec<u8>,
+    request_len: usize,
+    placeholders: Vec<Placeholder>,
+}
+
+#[derive(Debug)]
+struct Placeholder {
+    /// Where in the request its digits begin.
+    offset: usize,
+    /// Digits; a larger number keeps its low ones.
+    width: usize,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Value {
+    Random {
+        min: u64,
+        max: u64,
+    },
+    /// The next number; all threads draw from it.
+    Sequence(AtomicU64),
+}
+
+impl Template {
+    /// Prepares `request` for sends of up to `depth` copies.
+    pub(crate) fn new(name: String, request: &[u8], depth: usize) -> Result<Self, Failure> {
+        if request.is_empty() {
+            return Err(Failure::Usage(format!("the template {name} is empty")));
+        }
+        if request.len() > REQUEST_BYTES_MAX {
+            return Err(Failure::Usage(format!(
+                "the template {name} is larger than 1 GiB"
+            )));
+        }
+        let (request, placeholders) = scan(request).map_err(|text| {
+            Failure::Usage(format!("the template {name} has a bad placeholder: {text}"))
+        })?;
+        let copies = (COPIES_BYTES / request.len()).clamp(1, depth);
+        Ok(Self {
+            name,
+            kind: RequestKind::of(&request),
+            bytes: request.repeat(copies),
+            request_len: request.len(),
+            placeholders,
+        })
+    }
+
+    /// The request of a plain URL.
+    pub(crate) fn get(authority: &str, path: &str, depth: usize) -> Result<Self, Failure> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
+        Self::new(path.into(), request.as_bytes(), depth)
+    }
+
+    /// Bytes of one request.
+    pub(crate) fn request_len(&self) -> usize {
+        self.request_len
+    }
+
+    /// Requests that one send can carry.
+    pub(crate) fn copies(&self) -> usize {
+        self.bytes.len() / self.request_len
+    }
+
+    /// All copies; the first n requests are its first n times `request_len` bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether every request is the same, so that [`bytes`](Self::bytes) can be sent as it is.
+    pub(crate) fn is_static(&self) -> bool {
+        self.placeholders.is_empty()
+    }
+
+    /// Writes `count` requests with fresh values over what `out` holds.
+    pub(crate) fn render(&self, count: usize, rng: &mut Rng, out: &mut Vec<u8>) {
+        out.clear();
+        out.extend_from_slice(&self.bytes[..count * self.request_len]);
+        for request in out.chunks_exact_mut(self.request_len) {
+            for placeholder in &self.placeholders {
+                let value = match &placeholder.value {
+                    Value::Random { min, max } => rng.between(*min, *max),
+                    Value::Sequence(next) => next.fetch_add(1, Ordering::Relaxed),
+                };
+                let end = placeholder.offset + placeholder.width;
+                write_padded(&mut request[placeholder.offset..end], value);
+            }
+        }
+    }
+}
+
+fn write_padded(digits: &mut [u8], mut value: u64) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+}
+
+/// Replaces each `{RAND:min:max}` and `{SEQ:start}` by as many zeros as its values have digits.
+fn scan(request: &[u8]) -> Result<(Vec<u8>, Vec<Placeholder>), String> {
+    let mut out = Vec::with_capacity(request.len());
+    let mut placeholders = Vec::new();
+    let mut rest = request;
+    while let Some(at) = memchr::memchr(b'{', rest) {
+        let (before, from_brace) = rest.split_at(at);
+        out.extend_from_slice(before);
+        if !from_brace.starts_with(b"{RAND:") && !from_brace.starts_with(b"{SEQ:") {
+            out.push(b'{');
+            rest = &from_brace[1..];
+            continue;
+        }
+        let line = &from_brace[..from_brace.len().min(64)];
+        let close = memchr::memchr(b'}', line).ok_or_else(|| {
+            format!(
+                "`{}` is not closed",
+                line[..line.len().min(24)].escape_ascii()
+            )
+        })?;
+        let text = &from_brace[1..close];
+        let (value, width) = placeholder(text).ok_or_else(|| {
+            format!(
+                "`{{{}}}`; write {{RAND:min:max}} with min <= max, or {{SEQ:start}}",
+                text.escape_ascii()
+            )
+        })?;
+        placeholders.push(Placeholder {
+            offset: out.len(),
+            width,
+            value,
+        });
+        out.resize(out.len() + width, b'0');
+        rest = &from_brace[close + 1..];
+    }
+    out.extend_from_slice(rest);
+    Ok((out, placeholders))
+}
+
+/// The value and width of the text between the braces.
+fn placeholder(text: &[u8]) -> Option<(Value, usize)> {
+    let text = str::from_utf8(text).ok()?;
+    if let Some(range) = text.strip_prefix("RAND:") {
+        let (min, max) = range.split_once(':')?;
+        let (min, max) = (number(min)?, number(max)?);
+        return (min <= max).then(|| (Value::Random { min, max }, digits(max)));
+    }
+    let start = number(text.strip_prefix("SEQ:")?)?;
+    Some((Value::Sequence(AtomicU64::new(start)), digits(start)))
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())?
+}
+
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(request: &str, count: usize) -> String {
+        let template = Template::new("t".into(), request.as_bytes(), 8).unwrap();
+        let mut out = b"old".to_vec();
+        template.render(count, &mut Rng::new(1, 1), &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn sequences_count_through_every_copy() {
+        assert_eq!(render("<{SEQ:98}>", 4), "<98><99><00><01>");
+        assert_eq!(render("{SEQ:0}|", 3), "0|1|2|");
+    }
+
+    #[test]
+    fn random_numbers_are_padded_to_the_digits_of_the_maximum() {
+        let text = render("/items/{RAND:1:50000}?p={RAND:7:10} ", 8);
+        for request in text.split_terminator(' ') {
+            let (id, page) = request
+                .strip_prefix("/items/")
+                .unwrap()
+                .split_once("?p=")
+                .unwrap();
+            assert_eq!((id.len(), page.len()), (5, 2), "{request}");
+            assert!((1..=50_000).contains(&id.parse::<u64>().unwrap()));
+            assert!((7..=10).contains(&page.parse::<u64>().unwrap()));
+        }
+    }
+
+    #[test]
+    fn other_braces_are_left_alone() {
+        let template = Template::new("t".into(), b"{\"a\":{}}{RANDOM}{", 3).unwrap();
+        assert!(template.is_static());
+        assert_eq!(template.bytes(), b"{\"a\":{}}{RANDOM}{".repeat(3));
+    }
+
+    #[test]
+    fn bad_placeholders_are_named() {
+        for (request, part) in [
+            ("{RAND:5:1}", "min <= max"),
+            ("{RAND:1}", "{RAND:1}"),
+            ("{RAND:-1:5}", "{RAND:-1:5}"),
+            ("{SEQ:}", "{SEQ:}"),
+            ("{SEQ:1", "not closed"),
+            ("{SEQ:99999999999999999999}", "{SEQ:"),
+        ] {
+            let error = Template::new("file.raw".into(), request.as_bytes(), 1).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("file.raw") && text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn copies_are_bounded_by_depth_and_by_size() {
+        let copies = |len: usize, depth| {
+            Template::new("t".into(), &vec![b'x'; len], depth)
+                .unwrap()
+                .copies()
+        };
+        assert_eq!(copies(100, 16), 16);
+        assert_eq!(copies(100_000, 16), 2);
+        assert_eq!(copies(20_000_000, 16), 1);
+    }
+
+    #[test]
+    fn a_url_makes_the_shortest_request() {
+        let template = Template::get("localhost:8080", "/pipeline", 1).unwrap();
+        assert_eq!(
+            template.bytes(),
+            b"GET /pipeline HTTP/1.1\r\nHost: localhost:8080\r\n\r\n"
+        );
+        assert_eq!(template.kind, RequestKind::Ordinary);
+        assert_eq!(template.request_len(), template.bytes().len());
+    }
+}

@@ -1,0 +1,155 @@
+//! What the numbers of a run are worth.
+
+use crate::{error::exit, plan::Plan, run::Outcome};
+use std::io;
+
+/// Above this, the busiest thread may have kept answers waiting, and the client is part of what was measured.
+const CLIENT_BOUND: f64 = 0.85;
+
+/// A judgement over a whole run: every answer is checked, also those of warm-up and drain.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// Nothing happened that makes the numbers doubtful.
+    pub valid: bool,
+    /// Every request is accounted for.
+    pub balanced: bool,
+    /// The client itself was at its limit. No reason to doubt the counts, but one to doubt the rate.
+    pub client_bound: bool,
+    /// What happened, one sentence each.
+    pub problems: Vec<String>,
+    pub exit_code: u8,
+}
+
+impl Verdict {
+    /// Judges a run.
+    pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> Self {
+        let balanced = outcome.ledger.balances();
+        let mut problems = Vec::new();
+        answers(plan, outcome, &mut problems);
+        connections(plan, outcome, &mut problems);
+        if !balanced {
+            problems.push("the books do not balance: this is a bug of this program".into());
+        }
+        let nothing = outcome.ledger.window.answered() == 0;
+        if nothing {
+            problems.insert(0, "no request was answered in the window".into());
+        }
+        let nothing_came = nothing
+            && outcome.trouble.malformed_total() == 0
+            && outcome.trouble.unsolicited == 0
+            && outcome.ledger.total().cut_short == 0;
+        let exit_code = match outcome.stop {
+            Some(stop) => exit::SIGNAL_BASE + stop.number(),
+            None if nothing_came => exit::NO_ANSWER,
+            None if !problems.is_empty() => exit::BAD_ANSWERS,
+            None => exit::OK,
+        };
+        Self {
+            valid: problems.is_empty(),
+            balanced,
+            client_bound: outcome.client.busiest >= CLIENT_BOUND,
+            problems,
+            exit_code,
+        }
+    }
+}
+
+fn answers(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
+    let total = outcome.ledger.total();
+    let trouble = &outcome.trouble;
+    let mut some = |count: u64, text: String| {
+        if count > 0 {
+            problems.push(text);
+        }
+    };
+    let class = plan.expect_status / 100;
+    some(
+        total.wrong_status,
+        format!(
+            "{} answers had a status outside {class}xx",
+            total.wrong_status
+        ),
+    );
+    some(
+        total.wrong_body,
+        format!(
+            "{} answers had another body than expected",
+            total.wrong_body
+        ),
+    );
+    some(
+        trouble.unsolicited,
+        format!(
+            "{} unsolicited answers, which no request had asked for",
+            trouble.unsolicited
+        ),
+    );
+    let kinds: Vec<String> = trouble
+        .malformed_kinds()
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    some(
+        trouble.malformed_total(),
+        format!(
+            "{} malformed answers ({})",
+            trouble.malformed_total(),
+            kinds.join(", ")
+        ),
+    );
+    some(
+        total.cut_short,
+        format!(
+            "{} answers were cut short by the end of their connection",
+            total.cut_short
+        ),
+    );
+    some(
+        total.lost,
+        format!("{} requests were lost with their connection", total.lost),
+    );
+    some(
+        trouble.stuck,
+        format!(
+            "{} connections were stuck for {} ({} requests timed out)",
+            trouble.stuck,
+            crate::duration::display(plan.timeout),
+            total.timed_out
+        ),
+    );
+}
+
+fn connections(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
+    for (errno, count) in &outcome.trouble.connect {
+        problems.push(format!(
+            "{count} connects to {} failed: {}",
+            plan.target.address,
+            errno_text(*errno)
+        ));
+    }
+    let connections = plan.connections as usize;
+    if outcome.connected < connections {
+        problems.push(format!(
+            "{} of {connections} connections were never up",
+            connections - outcome.connected
+        ));
+    }
+}
+
+/// What the system calls an error, without its number.
+pub(crate) fn errno_text(errno: i32) -> String {
+    let text = io::Error::from_raw_os_error(errno).to_string();
+    match text.rsplit_once(" (os error") {
+        Some((text, _)) => text.into(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::errno_text;
+
+    #[test]
+    fn errors_have_names() {
+        assert_eq!(errno_text(libc::ECONNREFUSED), "Connection refused");
+    }
+}

@@ -1,0 +1,210 @@
+//! How connections come and go.
+
+use super::{TICK, Worker, kind};
+use crate::{
+    clock::{self, Nanos},
+    conn::{Conn, End, Phase, flag},
+    timers::Due,
+    wire,
+};
+use std::time::Duration;
+use sws_ring::{Cqe, Token, op, sys};
+
+/// Connects under way at a time: a burst beyond the server's backlog would cost a second each.
+const CONNECTING_MAX: u32 = 256;
+/// Wait after the first connection without an answer; doubled for each further one.
+const BACK_OFF_MIN: Duration = Duration::from_millis(10);
+const BACK_OFF_MAX: Duration = Duration::from_secs(1);
+/// How long a server that announced to close is given to do so. Its close leaves TIME_WAIT on its side, ours
+/// would leave it on this side and use up ports.
+const LINGER: Duration = Duration::from_millis(200);
+/// Bounds of the time between two looks for stuck connections.
+const SCAN_MIN: Duration = TICK;
+const SCAN_MAX: Duration = Duration::from_millis(500);
+
+/// When a server that announced to close must have done it.
+#[cold]
+pub(super) fn close_due(conn: &Conn, index: u32, now: Nanos) -> Due {
+    Due {
+        at: now + clock::nanos(LINGER),
+        index,
+        generation: conn.generation,
+    }
+}
+
+impl Worker<'_> {
+    /// Opens connections that wait for it, as many as may connect at a time.
+    pub(super) fn open_waiting(&mut self, now: Nanos) {
+        while self.connecting < CONNECTING_MAX {
+            let Some(index) = self.to_open.pop_front() else {
+                return;
+            };
+            if self.stages.is_draining() {
+                self.conns[index as usize].phase = Phase::Closed;
+            } else {
+                self.open(index, now);
+            }
+        }
+    }
+
+    fn open(&mut self, index: u32, now: Nanos) {
+        let fd = match self.socket() {
+            Ok(fd) => fd,
+            Err(errno) => {
+                *self.trouble.connect.entry(errno).or_default() += 1;
+                self.open_later(index, now);
+                return;
+            }
+        };
+        let conn = &mut self.conns[index as usize];
+        conn.open(fd, now);
+        conn.flags |= flag::CONNECTING;
+        self.connecting += 1;
+        let token = Token::new(conn.generation, kind::CONNECT, index);
+        wire::connect(&mut self.ring, fd, &self.plan.address, token);
+    }
+
+    fn socket(&self) -> Result<i32, i32> {
+        let errno = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
+        let fd = sys::tcp_socket(self.plan.address.family()).map_err(errno)?;
+        // Neither can fail on a socket that was just made, and the run is as valid without them.
+        let _ = sys::set_nodelay(fd);
+        if self.plan.has_quota() {
+            let _ = sys::set_linger_zero(fd);
+        }
+        Ok(fd)
+    }
+
+    pub(super) fn connected(&mut self, cqe: Cqe, index: u32, now: Nanos) {
+        self.connecting -= 1;
+        let conn = &mut self.conns[index as usize];
+        conn.flags &= !flag::CONNECTING;
+        conn.progress = now;
+        if cqe.result < 0 {
+            conn.end = Some(End::ConnectFailed(-cqe.result));
+        } else {
+            conn.phase = Phase::Active;
+            let cold = &mut self.cold[index as usize];
+            if !cold.has_been_up {
+                cold.has_been_up = true;
+                self.have_been_up += 1;
+                if self.have_been_up == self.cold.len() {
+                    self.control.worker_connected();
+                }
+            }
+        }
+        Self::touch(conn, &mut self.touched, index);
+    }
+
+    /// Takes a connection down and, while the run goes on, lets the slot have another one. Only called
+    /// where no operation for this connection waits to be submitted.
+    pub(super) fn close(&mut self, index: u32, now: Nanos) {
+        let conn = &mut self.conns[index as usize];
+        let Some(end) = conn.end.take() else { return };
+        let progressed = conn.has(flag::ANSWERED);
+        conn.write_off(end, &mut self.record, &mut self.trouble);
+        self.release_socket(index);
+        if self.stages.is_draining() {
+            self.conns[index as usize].phase = Phase::Closed;
+            return;
+        }
+        self.record.tally.reconnects += 1;
+        let conn = &mut self.conns[index as usize];
+        conn.template = (conn.template + 1) % self.plan.templates.len() as u32;
+        if progressed {
+            self.cold[index as usize].failures = 0;
+            conn.phase = Phase::Waiting;
+            self.to_open.push_back(index);
+        } else {
+            self.open_later(index, now);
+        }
+    }
+
+    /// Cancels what is under way and closes. A receive that is armed holds the socket, so the cancel is what
+    /// lets the close reach the peer.
+    fn release_socket(&mut self, index: u32) {
+        let conn = &mut self.conns[index as usize];
+        if conn.fd < 0 {
+            return;
+        }
+        if conn.has(flag::CONNECTING) {
+            self.connecting -= 1;
+        }
+        let operations = [
+            (flag::RECEIVING, kind::RECEIVE),
+            (flag::SENDING, kind::SEND),
+            (flag::CONNECTING, kind::CONNECT),
+        ];
+        for (under_way, operation) in operations {
+            if conn.has(under_way) {
+                let target = Token::new(conn.generation, operation, index);
+                let token = Token::new(conn.generation, kind::CANCEL, index);
+                self.ring
+                    .push(op::cancel(target).token(token).skip_success());
+            }
+        }
+        if conn.has(flag::SENDING) {
+            let token = Token::new(conn.generation, kind::SEND, index);
+            let rendered = std::mem::take(&mut self.cold[index as usize].rendered);
+            self.orphans.insert(token.user_data(), rendered);
+        }
+        sys::close(conn.fd);
+        conn.fd = -1;
+        conn.flags &= flag::TOUCHED;
+        // What comes late carries the old generation.
+        conn.generation = conn.generation.wrapping_add(1).max(1);
+    }
+
+    /// Lets a slot wait before it is opened again: the longer, the more often it failed.
+    fn open_later(&mut self, index: u32, now: Nanos) {
+        let cold = &mut self.cold[index as usize];
+        let wait = BACK_OFF_MIN
+            .saturating_mul(1 << cold.failures.min(16))
+            .min(BACK_OFF_MAX);
+        cold.failures += 1;
+        let conn = &mut self.conns[index as usize];
+        conn.phase = Phase::Waiting;
+        self.timers.add(Due {
+            at: now + clock::nanos(wait),
+            index,
+            generation: conn.generation,
+        });
+    }
+
+    /// What the passing of time brings: retries, closes that did not come, stuck connections.
+    #[cold]
+    pub(super) fn tick(&mut self, now: Nanos) {
+        self.next_tick = now + clock::nanos(TICK);
+        while let Some(due) = self.timers.pop(now) {
+            let conn = &mut self.conns[due.index as usize];
+            if conn.generation != due.generation {
+                continue;
+            }
+            match conn.phase {
+                Phase::Waiting => self.to_open.push_back(due.index),
+                Phase::Active if conn.end.is_none() => {
+                    conn.end = Some(End::Announced);
+                    Self::touch(conn, &mut self.touched, due.index);
+                }
+                _ => {}
+            }
+        }
+        if now >= self.next_scan {
+            let pause = (self.plan.timeout / 8).clamp(SCAN_MIN, SCAN_MAX);
+            self.next_scan = now + clock::nanos(pause);
+            self.find_stuck(now.saturating_sub(clock::nanos(self.plan.timeout)));
+        }
+    }
+
+    fn find_stuck(&mut self, earlier: Nanos) {
+        for (index, conn) in (0u32..).zip(&mut self.conns) {
+            if conn.is_stuck_since(earlier) {
+                conn.end = Some(match conn.phase {
+                    Phase::Connecting => End::ConnectFailed(libc::ETIMEDOUT),
+                    _ => End::Stuck,
+                });
+                Self::touch(conn, &mut self.touched, index);
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Warm-up, window, drain: what is counted where, and the end.
+
+use super::{TICK, Worker, kind};
+use crate::{
+    books::Ledger,
+    clock::{self, Nanos},
+    conn::flag,
+    error::Failure,
+    record::Tally,
+    trouble::Trouble,
+};
+use std::{mem, time::Duration};
+use sws_ring::{Token, op, sys};
+
+/// How long to wait for the last operations to end before their memory is given up instead of freed.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Warmup,
+    Window,
+    Drain,
+}
+
+/// Where in the run a worker is, and what it has put away of the parts that are over.
+#[derive(Debug, Default)]
+pub(super) struct Stages {
+    stage: Stage,
+    ledger: Ledger,
+    window: Option<Tally>,
+    cpu: CpuUse,
+}
+
+impl Stages {
+    /// Whether nothing is sent any more.
+    #[inline]
+    pub(super) fn is_draining(&self) -> bool {
+        self.stage == Stage::Drain
+    }
+}
+
+/// CPU time of a thread over the window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CpuUse {
+    pub user: Duration,
+    pub system: Duration,
+    /// Time that passed.
+    pub wall: Duration,
+}
+
+impl CpuUse {
+    /// A reading of the clocks now; two of them make a use.
+    fn reading(now: Nanos) -> Self {
+        let (user, system) = sys::thread_cpu_time();
+        Self {
+            user,
+            system,
+            wall: Duration::from_nanos(now),
+        }
+    }
+
+    fn since(self, earlier: Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(earlier.user),
+            system: self.system.saturating_sub(earlier.system),
+            wall: self.wall.saturating_sub(earlier.wall),
+        }
+    }
+
+    /// Part of the time that the thread was on a CPU.
+    pub(crate) fn busy(&self) -> f64 {
+        let wall = self.wall.as_secs_f64();
+        if wall > 0.0 {
+            (self.user + self.system).as_secs_f64() / wall
+        } else {
+            0.0
+        }
+    }
+}
+
+/// What one thread brings home.
+#[derive(Debug)]
+pub(crate) struct WorkerReport {
+    pub ledger: Ledger,
+    /// The window.
+    pub tally: Tally,
+    /// The whole run.
+    pub trouble: Trouble,
+    pub cpu: CpuUse,
+    /// Connections that have been up at least once.
+    pub connected: usize,
+}
+
+impl Worker<'_> {
+    /// Moves on to the part of the run that `now` belongs to. Called before the completions of a batch are
+    /// looked at, so an answer counts where the time of its batch falls.
+    #[inline]
+    pub(super) fn change_stage(&mut self, now: Nanos) {
+        let due = match self.stages.stage {
+            Stage::Warmup => self.control.start(),
+            Stage::Window => self.control.end(),
+            Stage::Drain => return,
+        };
+        if now >= due {
+            self.next_stage(now);
+        }
+    }
+
+    #[cold]
+    fn next_stage(&mut self, now: Nanos) {
+        let in_flight = self.in_flight();
+        let books = mem::take(&mut self.record.books);
+        let stages = &mut self.stages;
+        if stages.stage == Stage::Warmup {
+            stages.stage = Stage::Window;
+            stages.ledger.warmup = books;
+            stages.ledger.in_flight_at_start = in_flight;
+            stages.cpu = CpuUse::reading(now);
+            self.record.tally.clear();
+            // The window may be over already (interrupted, or this thread did not run for its length).
+            self.change_stage(now);
+        } else {
+            stages.stage = Stage::Drain;
+            stages.ledger.window = books;
+            stages.ledger.in_flight_at_end = in_flight;
+            stages.cpu = CpuUse::reading(now).since(stages.cpu);
+            stages.window = Some(self.record.tally.clone());
+        }
+    }
+
+    /// Requests in flight, counted at the connections.
+    fn in_flight(&self) -> u64 {
+        self.conns
+            .iter()
+            .map(|conn| u64::from(conn.in_flight.count()))
+            .sum()
+    }
+
+    /// Whether the drain is over: nothing is owed any more, or the time for it is up.
+    #[inline]
+    pub(super) fn is_over(&self, now: Nanos) -> bool {
+        self.stages.is_draining()
+            && (self.record.books.ended() >= self.stages.ledger.in_flight_at_end
+                || now >= self.control.over()
+                || self.control.has_failed())
+    }
+
+    /// Ends every operation, so that memory can be freed, and reports.
+    pub(super) fn finish(mut self) -> Result<WorkerReport, Failure> {
+        let mut stages = mem::take(&mut self.stages);
+        stages.ledger.drain = self.record.books;
+        stages.ledger.unfinished = self.in_flight();
+        let tally = stages.window.unwrap_or_else(|| self.record.tally.clone());
+        let report = WorkerReport {
+            ledger: stages.ledger,
+            tally,
+            trouble: mem::take(&mut self.trouble),
+            cpu: stages.cpu,
+            connected: self.have_been_up,
+        };
+        self.take_down();
+        Ok(report)
+    }
+
+    fn take_down(mut self) {
+        self.cancel_all();
+        let deadline = clock::now() + clock::nanos(PATIENCE);
+        while self.has_operations() {
+            if self.ring.enter(1, Some(TICK)).is_err() || clock::now() >= deadline {
+                // The kernel may still use the memory, so nobody else must get it.
+                mem::forget(self);
+                return;
+            }
+            while let Some(cqe) = self.ring.next_cqe() {
+                self.retire(cqe);
+            }
+            self.buffers.publish();
+        }
+        for conn in &self.conns {
+            if conn.fd >= 0 {
+                sys::close(conn.fd);
+            }
+        }
+    }
+
+    fn cancel_all(&mut self) {
+        for (index, conn) in (0u32..).zip(&self.conns) {
+            let operations = [
+                (flag::RECEIVING, kind::RECEIVE),
+                (flag::SENDING, kind::SEND),
+                (flag::CONNECTING, kind::CONNECT),
+            ];
+            for (under_way, operation) in operations {
+                if conn.has(under_way) {
+                    let target = Token::new(conn.generation, operation, index);
+                    self.ring.push(op::cancel(target).skip_success());
+                }
+            }
+        }
+    }
+
+    fn has_operations(&self) -> bool {
+        let under_way = flag::RECEIVING | flag::SENDING | flag::CONNECTING;
+        !self.orphans.is_empty() || self.conns.iter().any(|conn| conn.has_any(under_way))
+    }
+
+    /// Looks at a completion only for what it ends.
+    fn retire(&mut self, cqe: sws_ring::Cqe) {
+        if let Some(lease) = cqe.lease() {
+            let _ = self.buffers.open(&lease);
+            self.buffers.recycle(lease);
+        }
+        self.orphans.remove(&cqe.token.user_data());
+        let ended = match cqe.token.op() {
+            kind::RECEIVE if !cqe.more() => flag::RECEIVING,
+            kind::SEND => flag::SENDING,
+            kind::CONNECT => flag::CONNECTING,
+            _ => return,
+        };
+        if let Some(conn) = self.conns.get_mut(cqe.token.index() as usize)
+            && conn.generation == cqe.token.generation()
+        {
+            conn.flags &= !ended;
+        }
+    }
+}
