@@ -88,7 +88,13 @@ impl ChunkedDecoder {
         if self.chunk == 0 {
             self.state = State::DataCr;
         }
-        let after = self.framing(rest)?;
+        // What is wrong with the framing behind the data is the next call's error: data that came
+        // before a fault is handed out, whether or not the fault has arrived yet.
+        let behind_data = *self;
+        let after = self.framing(rest).unwrap_or_else(|_| {
+            *self = behind_data;
+            0
+        });
         Ok(self.decoded(before + data.len() + after, data))
     }
 

@@ -113,8 +113,6 @@ fn absolute_form<'b>(method: Method<'b>, target: &'b str) -> Result<Target<'b>, 
 /// An empty value is valid: RFC 9112 §3.3 then lets the server's own name stand in.
 #[inline]
 pub(crate) fn is_host(value: &[u8]) -> bool {
-    // The common case in one branch-free pass: name or IPv4 address, then perhaps a port, all
-    // lower-case. Everything else takes the exact path.
     value.is_empty() || Authority::parse(value).is_some_and(|found| !found.host_empty)
 }
 
