@@ -15,5 +15,7 @@ pub use cpu::{allowed_cpus, pin_to_cpu};
 pub use event::EventFd;
 pub use limits::{NofileLimit, memlock_limit, raise_nofile};
 pub use mapping::Mapping;
-pub use socket::{close, set_linger_zero, set_nodelay, shutdown_both, shutdown_write, tcp_socket};
+pub use socket::{
+    close, send_queue, set_linger_zero, set_nodelay, shutdown_both, shutdown_write, tcp_socket,
+};
 pub use usage::{process_cpu_time, thread_cpu_time};

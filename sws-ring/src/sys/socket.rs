@@ -41,6 +41,14 @@ pub fn shutdown_both(fd: RawFd) -> io::Result<()> {
     check(unsafe { libc::shutdown(fd, libc::SHUT_RDWR) })
 }
 
+/// Bytes that were sent and the peer has not acknowledged (`SIOCOUTQ`).
+pub fn send_queue(fd: RawFd) -> io::Result<u32> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the call writes one int to `bytes`.
+    check(unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut bytes) })?;
+    Ok(bytes.max(0) as u32)
+}
+
 /// Makes `close` reset the connection instead of lingering in TIME_WAIT.
 pub fn set_linger_zero(fd: RawFd) -> io::Result<()> {
     set(

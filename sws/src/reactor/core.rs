@@ -287,8 +287,26 @@ impl<P: Protocol> Core<P> {
         }
     }
 
+    /// Looks for progress twice in a write timeout, so that a stuck peer is found between one and one and a half.
     pub(super) fn write_deadline(&mut self, index: u32) {
-        self.set_deadline(index, self.timeouts.write);
+        if let Some(cold) = &mut self.slots[index].cold {
+            cold.kernel_queue = None;
+        }
+        self.set_deadline(index, self.timeouts.write.div_ceil(2));
+    }
+
+    /// Whether the peer has taken bytes that are the kernel's already: a send makes progress only in large steps.
+    fn write_progressed(&mut self, index: u32) -> bool {
+        let slot = &mut self.slots[index];
+        let Some(cold) = &mut slot.cold else {
+            return false;
+        };
+        let Ok(queued) = sys::send_queue(slot.fd) else {
+            return false;
+        };
+        let progressed = cold.kernel_queue.is_none_or(|before| queued < before);
+        cold.kernel_queue = Some(queued);
+        progressed
     }
 
     pub(super) fn linger_deadline(&mut self, index: u32) {
@@ -329,8 +347,13 @@ impl<P: Protocol> Core<P> {
     }
 
     fn expire_slot(&mut self, index: u32) {
+        let sending = Flags::SENDING | Flags::WANTS_WRITABLE;
+        if self.slots[index].flags.any(sending) && self.write_progressed(index) {
+            self.set_deadline(index, self.timeouts.write.div_ceil(2));
+            return;
+        }
         let slot = &mut self.slots[index];
-        let stuck = Flags::SENDING | Flags::WANTS_WRITABLE | Flags::CLOSING | Flags::BROKEN;
+        let stuck = sending | Flags::CLOSING | Flags::BROKEN;
         if slot.flags.any(stuck) || slot.unsent() > 0 {
             // The peer takes nothing, or does not close after our FIN.
             self.counters.timeouts += u64::from(!slot.flags.any(Flags::FIN_SENT));

@@ -128,6 +128,7 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
                     sent_any = true;
                     if cold.sent < cold.sending.len() {
                         slot.flags.set(Flags::WANTS_WRITABLE);
+                        self.core.counters.short_sends += 1;
                         self.core.write_deadline(index);
                         return;
                     }

@@ -97,6 +97,8 @@ pub(crate) struct Cold {
     pub(crate) sent: usize,
     /// Bytes to be sent after `sending`.
     pub(crate) queued: Vec<u8>,
+    /// Bytes in the kernel's send queue when progress was last looked for.
+    pub(crate) kernel_queue: Option<u32>,
 }
 
 impl Cold {

@@ -1,0 +1,194 @@
+//! Deadlines and the graceful stop.
+
+mod common;
+
+use common::{Client, config, engines, expect_clean, pattern, start};
+use std::{
+    net::TcpStream,
+    time::{Duration, Instant},
+};
+use sws::{Config, EngineKind};
+
+fn short(engine: EngineKind) -> Config {
+    Config {
+        idle_timeout: Duration::from_millis(600),
+        head_timeout: Duration::from_millis(300),
+        body_timeout: Duration::from_millis(300),
+        write_timeout: Duration::from_millis(400),
+        shutdown_timeout: Duration::from_millis(1500),
+        ..config(engine)
+    }
+}
+
+#[test]
+fn an_idle_connection_is_closed_and_an_active_one_is_not() {
+    for engine in engines() {
+        let server = start(short(engine));
+        let (mut idle, mut active) = (Client::new(server.addr()), Client::new(server.addr()));
+        let mut silent = Client::new(server.addr());
+        assert_eq!(idle.get("/").text(), "root");
+        for _ in 0..6 {
+            std::thread::sleep(Duration::from_millis(250));
+            assert_eq!(active.get("/").text(), "root");
+        }
+        idle.expect_eof();
+        silent.expect_eof();
+        assert_eq!(active.get("/").text(), "root");
+        drop((idle, silent, active));
+        expect_clean(&server);
+    }
+}
+
+#[test]
+fn unfinished_requests_get_408() {
+    for engine in engines() {
+        let server = start(short(engine));
+        for request in [
+            "GET / HT",
+            "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nabc",
+            "POST /count HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nabc",
+        ] {
+            let mut client = Client::new(server.addr());
+            client.send(request);
+            let answer = client.answer();
+            assert_eq!(
+                (answer.status, answer.field("connection")),
+                (408, Some("close")),
+                "{request:?}"
+            );
+            client.expect_eof();
+        }
+        expect_clean(&server);
+    }
+}
+
+#[test]
+fn a_head_that_trickles_is_cut_off() {
+    for engine in engines() {
+        let server = start(short(engine));
+        let mut client = Client::new(server.addr());
+        let begin = Instant::now();
+        client.send("GET / HTTP/1.1\r\nHost: t\r\n");
+        client
+            .stream
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
+        while begin.elapsed() < Duration::from_secs(5) {
+            if std::io::Write::write_all(&mut client.stream, b"X: y\r\n").is_err() {
+                break;
+            }
+            let mut byte = [0];
+            if matches!(client.stream.peek(&mut byte), Ok(1)) {
+                break;
+            }
+        }
+        client
+            .stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        assert_eq!(client.answer().status, 408);
+        assert!(
+            begin.elapsed() < Duration::from_secs(4),
+            "bytes moved the deadline"
+        );
+        drop(client);
+        expect_clean(&server);
+    }
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_cut_off() {
+    for engine in engines() {
+        let server = start(short(engine));
+        let mut client = Client::narrow(server.addr());
+        client.send("GET /bytes/8000000 HTTP/1.1\r\nHost: t\r\n\r\n");
+        let counters = common::eventually(&server, "the write deadline", |c| {
+            c.timeouts == 1 && c.slots_open == 0
+        });
+        assert_eq!(counters.connections_buffering, 0);
+    }
+}
+
+#[test]
+fn a_client_that_is_slow_is_not_cut_off() {
+    for engine in engines() {
+        // A window opens in steps of up to half a socket buffer, so progress is seen a few times a second.
+        let write_timeout = Duration::from_millis(1200);
+        let server = start(Config {
+            write_timeout,
+            ..short(engine)
+        });
+        let mut client = Client::new(server.addr());
+        client.send("GET /bytes/8000000 HTTP/1.1\r\nHost: t\r\n\r\n");
+        let begin = Instant::now();
+        let mut taken = 0;
+        let mut chunk = vec![0; 400_000];
+        while taken < 8_000_000 {
+            std::thread::sleep(Duration::from_millis(150));
+            let count = std::io::Read::read(&mut client.stream, &mut chunk).unwrap();
+            assert!(count > 0, "cut off after {taken} bytes");
+            taken += count;
+        }
+        assert!(
+            begin.elapsed() > write_timeout * 2,
+            "not slow enough to mean anything"
+        );
+    }
+}
+
+#[test]
+fn a_stop_finishes_what_is_in_flight() {
+    for engine in engines() {
+        let server = start(Config {
+            shutdown_timeout: Duration::from_secs(10),
+            ..config(engine)
+        });
+        let addr = server.addr();
+        let mut idle = Client::new(addr);
+        assert_eq!(idle.get("/").text(), "root");
+        let mut busy = Client::new(addr);
+        busy.send("GET /bytes/9000000 HTTP/1.1\r\nHost: t\r\n\r\n");
+        let mut halfway = Client::new(addr);
+        halfway.send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbo");
+        common::eventually(&server, "three connections in progress", |c| {
+            c.requests == 3
+        });
+        let stopping = std::thread::spawn(move || server.stop());
+        idle.expect_eof();
+        halfway.send("dy");
+        let answer = halfway.answer();
+        assert_eq!(
+            (answer.text(), answer.field("connection")),
+            ("body", Some("close"))
+        );
+        halfway.expect_eof();
+        assert!(busy.answer().body == pattern(9_000_000));
+        busy.expect_eof();
+        drop((idle, halfway, busy));
+        stopping.join().unwrap().unwrap();
+        assert!(
+            TcpStream::connect(addr).is_err(),
+            "{engine}: still listening"
+        );
+    }
+}
+
+#[test]
+fn a_stop_is_bounded() {
+    for engine in engines() {
+        let server = start(short(engine));
+        // One that never finishes its request, one that never reads.
+        let mut stuck = Client::new(server.addr());
+        stuck.send("POST /count HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let mut deaf = Client::narrow(server.addr());
+        deaf.send("GET /bytes/8000000 HTTP/1.1\r\nHost: t\r\n\r\n");
+        common::eventually(&server, "both in progress", |c| c.requests == 2);
+        let begin = Instant::now();
+        server.stop().unwrap();
+        assert!(
+            begin.elapsed() < Duration::from_secs(6),
+            "{:?}",
+            begin.elapsed()
+        );
+    }
+}
