@@ -1,16 +1,20 @@
 //! The command line.
 
+use crate::bench;
 use crate::check::Depth;
 use crate::cleanup;
 use crate::data::{self, Made};
-use crate::entries;
+use crate::entries::{self, Entry};
 use crate::error::Error;
 use crate::launch::Mode;
-use crate::profiles::{self, Generation};
+use crate::profiles::{self, Generation, Profile, TABLE};
 use crate::validate;
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// What is measured when nobody is named.
+const DEFAULT_ENTRIES: [&str; 3] = ["sws", "sws-epoll", "hyper"];
 
 /// Validates and measures arena entries.
 #[derive(Debug, Parser)]
@@ -31,6 +35,8 @@ enum Command {
     List,
     /// Check an entry's answers.
     Validate(Validate),
+    /// Measure entries against each other.
+    Benchmark(Benchmark),
 }
 
 /// Where entries run, shared by both commands.
@@ -74,6 +80,37 @@ struct Validate {
     place: Place,
 }
 
+#[derive(Debug, Args)]
+struct Benchmark {
+    /// Entries and profiles in any order; the first entry is the reference.
+    /// Default: sws, sws-epoll and hyper on every profile of 2026-03.
+    words: Vec<String>,
+    /// About two minutes: short runs, one connection count per profile.
+    #[arg(long)]
+    quick: bool,
+    /// Alternating rounds. [default: 3, quick 2]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: Option<u32>,
+    /// Measured seconds per run, such as 5 or 5s. [default: the profile's, quick 1]
+    #[arg(long, value_parser = whole_seconds)]
+    duration: Option<u32>,
+    /// Connection counts, separated by commas. [default: what fits the machine]
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    conns: Vec<u32>,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// The arena's generator knows whole seconds only.
+fn whole_seconds(text: &str) -> Result<u32, String> {
+    text.strip_suffix('s')
+        .unwrap_or(text)
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=3600).contains(seconds))
+        .ok_or_else(|| "whole seconds from 1 to 3600, such as 5 or 5s".into())
+}
+
 /// Runs the command; the result is the exit code.
 ///
 /// # Errors
@@ -91,6 +128,7 @@ pub fn run(cli: &Cli) -> Result<u8, Error> {
         Command::Data => make_data(&root).map(|_| 0),
         Command::List => list(&root).map(|()| 0),
         Command::Validate(options) => run_validate(&root, options),
+        Command::Benchmark(options) => run_benchmark(&root, options),
     }
 }
 
@@ -158,6 +196,84 @@ fn run_validate(root: &Path, options: &Validate) -> Result<u8, Error> {
     })?;
     println!("{}", tally.summary());
     Ok(u8::from(tally.failed > 0))
+}
+
+/// What the words of a benchmark's command line mean.
+fn sort_words(root: &Path, words: &[String]) -> Result<(Vec<Entry>, Vec<String>), Error> {
+    let mut found = Vec::new();
+    let mut names: Vec<String> = Vec::new();
+    for word in words {
+        if profiles::rows(word).next().is_some() {
+            names.push(word.clone());
+            continue;
+        }
+        match entries::named(root, word) {
+            Ok(entry) => found.push(entry),
+            Err(error) if error.exit_code() == 2 => {
+                return Err(Error::usage(format!(
+                    "{error}; profiles: {}",
+                    profiles::names().join(", ")
+                )));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if found.is_empty() {
+        let known = entries::all(root)?
+            .into_iter()
+            .filter(|entry| entry.meta.enabled);
+        found = known
+            .filter(|entry| DEFAULT_ENTRIES.contains(&entry.name.as_str()))
+            .collect();
+        found.sort_by_key(|entry| DEFAULT_ENTRIES.iter().position(|name| *name == entry.name));
+    }
+    if found.is_empty() {
+        return Err(Error::usage("there is no entry to measure"));
+    }
+    Ok((found, names))
+}
+
+/// The rows to measure: of the wanted generation, or of the oldest that has
+/// the profile. Without names, all of one generation.
+fn rows(names: &[String], only: Option<Generation>) -> Result<Vec<&'static Profile>, Error> {
+    if names.is_empty() {
+        let generation = only.unwrap_or(Generation::March2026);
+        return Ok(TABLE
+            .iter()
+            .filter(|row| row.generation == generation)
+            .collect());
+    }
+    names
+        .iter()
+        .map(|name| {
+            profiles::rows(name)
+                .find(|row| only.is_none_or(|only| only == row.generation))
+                .ok_or_else(|| Error::usage(format!("{name} is not part of the wanted generation")))
+        })
+        .collect()
+}
+
+fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
+    let (entries, names) = sort_words(root, &options.words)?;
+    let profiles = rows(&names, options.place.generation)?;
+    let mode = Mode::choose(options.place.docker, options.place.native)?;
+    let data = make_data(root)?;
+    let outcome = bench::run(&bench::Plan {
+        root,
+        entries,
+        profiles,
+        mode: &mode,
+        rounds: options.rounds.unwrap_or(if options.quick { 2 } else { 3 }),
+        seconds: options.duration,
+        connections: &options.conns,
+        quick: options.quick,
+        data: &data,
+        port: options.place.port,
+        ready_within: Duration::from_secs(options.place.ready_within),
+        seed: fresh_seed(),
+    })?;
+    println!("{} passed, {} failed", outcome.passed, outcome.failed);
+    Ok(u8::from(outcome.failed > 0))
 }
 
 /// Short enough to be typed again.

@@ -1,0 +1,307 @@
+//! Result files in the arena's form, with figures of ours under other names.
+
+use super::measure::Figures;
+use super::units::{bandwidth, latency, memory};
+use crate::entries::Entry;
+use crate::error::{Context, Error};
+use crate::profiles::Profile;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+
+/// Everything about one entry in one cell of the table.
+#[derive(Debug)]
+pub struct Cell<'a> {
+    /// The server.
+    pub entry: &'a Entry,
+    /// The load.
+    pub profile: &'a Profile,
+    /// Concurrent connections.
+    pub connections: u32,
+    /// Measured seconds per round.
+    pub seconds: u32,
+    /// Threads of the generator.
+    pub threads: usize,
+    /// Mean template size; `None` in URL mode.
+    pub template_size: Option<f64>,
+    /// One per round, in order.
+    pub rounds: Vec<Figures>,
+}
+
+impl Cell<'_> {
+    /// The rounds that count.
+    pub fn valid(&self) -> impl Iterator<Item = &Figures> {
+        self.rounds.iter().filter(|round| round.objection.is_none())
+    }
+
+    /// The round with the most successful answers per second: the arena stores
+    /// every figure of that one.
+    pub fn best(&self) -> Option<&Figures> {
+        self.valid()
+            .max_by(|one, two| one.report.rps().total_cmp(&two.report.rps()))
+    }
+
+    /// The median of a figure over the rounds that count.
+    pub fn median(&self, figure: impl Fn(&Figures) -> f64) -> f64 {
+        median(self.valid().map(figure).collect())
+    }
+
+    /// (max − min) / median of the rates, in percent.
+    pub fn spread(&self) -> f64 {
+        let rates: Vec<f64> = self.valid().map(|round| round.report.rps()).collect();
+        let low = rates.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = rates.iter().copied().fold(0.0, f64::max);
+        let middle = median(rates);
+        if middle > 0.0 {
+            (high - low) / middle * 100.0
+        } else {
+            0.0
+        }
+    }
+
+    /// Why no round counts, if none does.
+    pub fn objection(&self) -> Option<String> {
+        match self.rounds.iter().find_map(|round| round.objection.clone()) {
+            Some(why) if self.valid().next().is_none() => Some(why),
+            None if self.rounds.is_empty() => Some("not measured".into()),
+            _ => None,
+        }
+    }
+
+    /// The result file's content.
+    pub fn to_json(&self) -> Option<Value> {
+        let best = self.best()?;
+        let report = &best.report;
+        let [ok, redirects, client, server, _] = report.status;
+        let input = self
+            .template_size
+            .map(|size| bandwidth(report.rps() * size));
+        let mut fields = Map::new();
+        let mut set = |name: &str, value: Value| drop(fields.insert(name.into(), value));
+        set("framework", json!(self.entry.meta.display_name));
+        set("language", json!(self.entry.meta.language));
+        set("rps", json!(report.rps() as u64));
+        set("avg_latency", json!(latency(report.latency_avg_us)));
+        set("p99_latency", json!(latency(report.latency_p99_us)));
+        set("cpu", json!(format!("{:.1}%", best.server_cores * 100.0)));
+        set("memory", json!(memory(best.peak_memory)));
+        set("connections", json!(self.connections));
+        set("threads", json!(self.threads));
+        set("duration", json!(format!("{}s", self.seconds)));
+        set("pipeline", json!(self.profile.pipeline));
+        set("bandwidth", json!(bandwidth(report.bytes_per_second)));
+        set("input_bw", json!(input.unwrap_or_default()));
+        set("reconnects", json!(report.reconnects));
+        set("status_2xx", json!(ok));
+        set("status_3xx", json!(redirects));
+        set("status_4xx", json!(client));
+        set("status_5xx", json!(server));
+        let mut rest = report.per_template_ok.as_slice();
+        for (name, count) in self.profile.split {
+            let (mine, others) = rest.split_at((*count).min(rest.len()));
+            set(name, json!(mine.iter().sum::<u64>()));
+            rest = others;
+        }
+        set("generation", json!(self.profile.generation.name()));
+        set(
+            "rps_median",
+            json!(self.median(|round| round.report.rps()) as u64),
+        );
+        set("rps_spread_percent", json!(rounded(self.spread())));
+        set(
+            "server_cpu_us_per_request",
+            json!(best.server_cpu_us.map(rounded)),
+        );
+        set(
+            "client_cpu_us_per_request",
+            json!(rounded(best.client_cpu_us)),
+        );
+        set("peak_memory_bytes", json!(best.peak_memory));
+        set("rounds", self.rounds.iter().map(round).collect());
+        Some(Value::Object(fields))
+    }
+
+    /// `results/<profile>/<connections>/<name>.json`.
+    pub fn path(&self, results: &Path) -> PathBuf {
+        results
+            .join(self.profile.name)
+            .join(self.connections.to_string())
+            .join(format!("{}.json", self.entry.name))
+    }
+
+    /// Writes the file; nothing when no round counts.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, results: &Path) -> Result<(), Error> {
+        let path = self.path(results);
+        let Some(json) = self.to_json() else {
+            // An older figure must not stand in for a run that failed.
+            let _ = std::fs::remove_file(path);
+            return Ok(());
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).context(|| format!("create {}", folder.display()))?;
+        }
+        std::fs::write(&path, format!("{json:#}\n")).context(|| format!("write {}", path.display()))
+    }
+}
+
+fn round(figures: &Figures) -> Value {
+    let errors: Map<String, Value> = figures
+        .report
+        .errors
+        .iter()
+        .map(|(kind, count)| (kind.clone(), json!(count)))
+        .collect();
+    json!({
+        "rps": figures.report.rps() as u64,
+        "server_cpu_us_per_request": figures.server_cpu_us.map(rounded),
+        "client_cpu_us_per_request": rounded(figures.client_cpu_us),
+        "server_cores": rounded(figures.server_cores),
+        "client_cores": rounded(figures.client_cores),
+        "peak_memory_bytes": figures.peak_memory,
+        "errors": errors,
+        "invalid": figures.objection,
+    })
+}
+
+fn rounded(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    match numbers.len() {
+        0 => 0.0,
+        count if count.is_multiple_of(2) => f64::midpoint(numbers[middle - 1], numbers[middle]),
+        _ => numbers[middle],
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::bench::load::Report;
+    use crate::profiles::{Generation, find};
+
+    pub(in crate::bench) fn entry(name: &str) -> Entry {
+        let meta = format!(r#"{{"display_name":"{name}","language":"Rust"}}"#);
+        Entry {
+            name: name.into(),
+            meta: serde_json::from_str(&meta).unwrap(),
+            script: PathBuf::new(),
+            folder: PathBuf::new(),
+        }
+    }
+
+    pub(in crate::bench) fn figures(rps: u64, objection: Option<&str>) -> Figures {
+        Figures {
+            report: Report {
+                elapsed: 2.0,
+                responses: rps * 2,
+                status: [rps * 2, 0, 0, 0, 0],
+                latency_avg_us: 122.0,
+                latency_p99_us: 2730.0,
+                bytes_per_second: 2_097_152.0,
+                reconnects: 3,
+                per_template_ok: (1..=10).collect(),
+                ..Report::default()
+            },
+            server_cpu_us: Some(5.31),
+            client_cpu_us: 5.0,
+            server_cores: 0.953,
+            client_cores: 0.9,
+            peak_memory: 3 << 20,
+            objection: objection.map(str::to_owned),
+        }
+    }
+
+    pub(in crate::bench) fn cell<'a>(
+        entry: &'a Entry,
+        name: &str,
+        rounds: Vec<Figures>,
+    ) -> Cell<'a> {
+        let profile = find(name, Generation::March2026).unwrap();
+        Cell {
+            entry,
+            profile,
+            connections: 512,
+            seconds: 2,
+            threads: 1,
+            template_size: Some(1024.0),
+            rounds,
+        }
+    }
+
+    #[test]
+    fn the_file_has_exactly_the_arenas_fields_first_and_the_best_round() {
+        let entry = entry("sws");
+        let rounds = vec![
+            figures(1000, None),
+            figures(3000, None),
+            figures(9000, Some("bad")),
+        ];
+        let json = cell(&entry, "baseline", rounds).to_json().unwrap();
+        let arena = json!({
+            "framework": "sws", "language": "Rust", "rps": 3000, "avg_latency": "122us",
+            "p99_latency": "2.73ms", "cpu": "95.3%", "memory": "3MiB", "connections": 512,
+            "threads": 1, "duration": "2s", "pipeline": 1, "bandwidth": "2.00MB/s",
+            "input_bw": "2.93MB/s", "reconnects": 3, "status_2xx": 6000, "status_3xx": 0,
+            "status_4xx": 0, "status_5xx": 0
+        });
+        for (key, value) in arena.as_object().unwrap() {
+            assert_eq!(json.get(key), Some(value), "{key}");
+        }
+        assert_eq!(json["rps_median"], 2000);
+        assert_eq!(json["rounds"].as_array().unwrap().len(), 3);
+        assert_eq!(json["rounds"][2]["invalid"], "bad");
+    }
+
+    #[test]
+    fn the_mixed_profile_is_split_by_template() {
+        let entry = entry("sws");
+        let json = cell(&entry, "mixed", vec![figures(1, None)])
+            .to_json()
+            .unwrap();
+        let split = [
+            "tpl_baseline",
+            "tpl_json",
+            "tpl_db",
+            "tpl_upload",
+            "tpl_compression",
+        ];
+        assert_eq!(
+            split.map(|name| json[name].as_u64().unwrap()),
+            [15, 6, 7, 8, 19]
+        );
+    }
+
+    #[test]
+    fn without_a_valid_round_there_is_no_file_and_an_old_one_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = entry("sws");
+        cell(&entry, "baseline", vec![figures(1, None)])
+            .save(folder.path())
+            .unwrap();
+        let invalid = cell(&entry, "baseline", vec![figures(1, Some("lost: 3"))]);
+        assert_eq!(invalid.objection().as_deref(), Some("lost: 3"));
+        assert!(
+            invalid
+                .path(folder.path())
+                .ends_with("baseline/512/sws.json")
+        );
+        assert!(invalid.path(folder.path()).exists());
+        invalid.save(folder.path()).unwrap();
+        assert!(!invalid.path(folder.path()).exists());
+    }
+
+    #[test]
+    fn medians_and_spreads() {
+        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!((median(vec![4.0, 1.0]) - 2.5).abs() < 1e-9);
+        let entry = entry("sws");
+        let rounds = vec![figures(900, None), figures(1000, None), figures(1100, None)];
+        assert!((cell(&entry, "json", rounds).spread() - 20.0).abs() < 1e-9);
+    }
+}
