@@ -22,9 +22,9 @@ pub struct Item {
     /// Position in the file, from 1.
     pub id: i64,
     /// Product name.
-    pub name: String,
+    pub name: Box<str>,
     /// Product category.
-    pub category: String,
+    pub category: Box<str>,
     /// Price of one piece.
     pub price: Number,
     /// Number of pieces.
@@ -32,7 +32,7 @@ pub struct Item {
     /// Whether the item is on sale.
     pub active: bool,
     /// Free labels.
-    pub tags: Vec<String>,
+    pub tags: Box<[Box<str>]>,
     /// What buyers think of it.
     pub rating: Rating,
 }

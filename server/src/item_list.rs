@@ -58,7 +58,7 @@ struct WithTotal<'a> {
     price: Number,
     quantity: i64,
     active: bool,
-    tags: &'a [String],
+    tags: &'a [Box<str>],
     rating: Rating,
     total: Number,
 }
