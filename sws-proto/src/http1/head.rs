@@ -114,17 +114,11 @@ pub fn parse<'h, 'b>(
             let head = complete(&lines, text, limits)?;
             Ok(Some((head, empty + length)))
         }
-        Ok(Status::Partial) => {
+        unfinished => {
             lines.check_target(text, limits)?;
-            if full {
-                Err(lines.overflow())
-            } else {
-                Ok(None)
+            if let Err(error) = unfinished {
+                lines.refuse(text, error)?;
             }
-        }
-        Err(error) => {
-            lines.check_target(text, limits)?;
-            lines.refuse(text, error)?;
             if full {
                 Err(lines.overflow())
             } else {

@@ -373,6 +373,9 @@ const CHUNKED_BODIES: &[(&[u8], u16, ParseError)] = &[
     (b"2\r\n200\r\n\r\n", 400, BadChunk),
     (b"2\r\n20\n0\r\n\r\n", 400, BadChunk),
     (b"2\r\n20\r0\r\n\r\n", 400, BadChunk),
+    (b"2\r\n20\rx0\r\n\r\n", 400, BadChunk),
+    (b"2\r\n20xx0\r\n\r\n", 400, BadChunk),
+    (b"2\rx20\r\n0\r\n\r\n", 400, BadChunk),
     (b"2\r\n20\r\n\r\n", 400, BadChunk),
     (b"3\r\n20\r\n0\r\n\r\n", 400, BadChunk),
     (b"2;\r\n20\r\n0\r\n\r\n", 400, BadChunk),
@@ -403,6 +406,8 @@ const CHUNKED_BODIES: &[(&[u8], u16, ParseError)] = &[
     (b"0\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400, BadTrailer),
     (b"0\r\n\n", 400, BadTrailer),
     (b"0\r\n\r\r\n", 400, BadTrailer),
+    (b"0\r\n\rx", 400, BadTrailer),
+    (b"0\r\nA: b\rx\r\n", 400, BadTrailer),
     (b"0\n\n", 400, BadChunk),
 ];
 
