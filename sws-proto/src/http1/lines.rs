@@ -86,7 +86,13 @@ fn split_newer<'h, 'b>(
     slots: &'h mut [MaybeUninit<Header<'b>>],
 ) -> Lines<'h, 'b> {
     let mut line = split_usual(text, &mut []);
-    if line.outcome != Err(Error::Version) {
+    // The line must consist of a method, a target and that version, without anything in between.
+    let (method, target) = (
+        line.method.unwrap_or_default(),
+        line.target.unwrap_or_default(),
+    );
+    let length = method.len() + " ".len() + target.len() + " HTTP/1.x\r".len();
+    if line.outcome != Err(Error::Version) || length != end {
         return line;
     }
     let start = end + 1;

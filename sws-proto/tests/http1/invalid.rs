@@ -40,6 +40,19 @@ const HEADS: &[(&[u8], u16, ParseError)] = &[
     (b"GET / HTTP/1.10\r\nHost: h\r\n\r\n", 400, BadLineEnd),
     (b"GET / HTTP/1.23\r\nHost: h\r\n\r\n", 400, BadLineEnd),
     (b"GET / HTTP/1.2\nHost: h\r\n\r\n", 400, BadLineEnd),
+    (b"GET / a HTTP/1.2\r\nHost: h\r\n\r\n", 400, BadVersion),
+    (
+        b"GET / HTTP/1.0 HTTP/1.2\r\nHost: h\r\n\r\n",
+        400,
+        BadLineEnd,
+    ),
+    (
+        b"GET / HTTP/1.2 HTTP/1.2\r\nHost: h\r\n\r\n",
+        400,
+        BadLineEnd,
+    ),
+    (b"GET  HTTP/1.2\r\nHost: h\r\n\r\n", 400, BadRequestLine),
+    (b" HTTP/1.2\r\nHost: h\r\n\r\n", 400, BadRequestLine),
     (b"GET / ICY/1.1\r\nHost: h\r\n\r\n", 400, BadVersion),
     (b"GET / HTTP /1.1\r\nHost: h\r\n\r\n", 400, BadVersion),
     (

@@ -22,6 +22,7 @@ const FRAGMENTS: &[&[u8]] = &[
     b"GET ",
     b"/",
     b" HTTP/1.1",
+    b" HTTP/1.2\r\n",
     b"HTTP/2.0",
     b"\r\n",
     b"\r\n\r\n",
