@@ -377,18 +377,35 @@ impl<P: Protocol> Core<P> {
         self.drain_until = Some(self.now + self.timeouts.shutdown);
         self.protocol.drain();
         for index in self.slots.live_indexes() {
-            let slot = &mut self.slots[index];
-            let idle = slot.waiting == Waiting::Request
-                && slot.unsent() == 0
-                && !slot.has_input()
-                && slot.range.len == 0;
-            if idle && slot.flags.any(Flags::SERVED) {
-                slot.flags.set(Flags::CLOSING);
+            if self.close_when_idle(index) {
                 self.mark_dirty(index);
-            } else if idle {
+            } else if self.idle(index) {
                 self.set_deadline(index, DRAIN_GRACE_TICKS);
             }
         }
+    }
+
+    pub(super) fn draining(&self) -> bool {
+        self.drain_until.is_some()
+    }
+
+    /// Between requests, with nothing left over.
+    fn idle(&self, index: u32) -> bool {
+        let slot = &self.slots[index];
+        let busy = Flags::SENDING | Flags::WANTS_WRITABLE | Flags::BLOCKED;
+        slot.waiting == Waiting::Request
+            && slot.cold.is_none()
+            && slot.range.len == 0
+            && !slot.flags.any(busy)
+    }
+
+    /// Lets a connection go that is between requests and has had at least one.
+    pub(super) fn close_when_idle(&mut self, index: u32) -> bool {
+        let close = self.idle(index) && self.slots[index].flags.any(Flags::SERVED);
+        if close {
+            self.slots[index].flags.set(Flags::CLOSING);
+        }
+        close
     }
 
     fn break_all(&mut self) {
@@ -633,6 +650,8 @@ impl<P: Protocol> Sink for Core<P> {
             }
             _ => slot.flags.set(Flags::BROKEN),
         }
+        // Progress: a deadline that is due in this very turn is not.
+        self.write_deadline(index);
         self.mark_dirty(index);
     }
 
@@ -662,6 +681,7 @@ impl<P: Protocol> Sink for Core<P> {
             && slot.flags.any(Flags::WANTS_WRITABLE)
         {
             slot.flags.clear(Flags::WANTS_WRITABLE);
+            self.write_deadline(token.index());
             self.mark_dirty(token.index());
         }
     }

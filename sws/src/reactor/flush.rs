@@ -22,9 +22,8 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
         if slot.fd < 0 {
             return;
         }
-        if !slot.flags.any(Flags::BROKEN) {
-            self.send(index);
-        }
+        let broken = slot.flags.any(Flags::BROKEN);
+        let sent_from_batch = !broken && self.send(index);
         if self.core.slots[index].flags.any(Flags::BROKEN) {
             self.break_down(index);
             return;
@@ -42,10 +41,26 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
         if self.core.slots[index].cold.is_some() {
             self.core.drop_empty_cold(index);
         }
+        if self.core.draining() {
+            self.close_if_idle(index, sent_from_batch);
+        }
     }
 
+    /// While stopping, a connection closes as soon as it owes nothing. What was sent from the batch in this turn is
+    /// with the kernel only after the next enter, and a FIN must not overtake it.
+    fn close_if_idle(&mut self, index: u32, sent_from_batch: bool) {
+        if self.core.close_when_idle(index) {
+            if sent_from_batch {
+                self.core.mark_dirty(index);
+            } else {
+                self.finish(index);
+            }
+        }
+    }
+
+    /// Sends what there is to send. Says whether any of it went out from the batch.
     #[inline]
-    fn send(&mut self, index: u32) {
+    fn send(&mut self, index: u32) -> bool {
         let slot = &mut self.core.slots[index];
         let range = std::mem::take(&mut slot.range);
         let waiting = slot.flags.any(Flags::SENDING | Flags::WANTS_WRITABLE);
@@ -54,13 +69,14 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
             let plain = slot.cold.is_none() || slot.unsent() == 0;
             if plain && !waiting && !slot.flags.any(Flags::CLOSING) {
                 self.send_from_batch(index, range);
-                return;
+                return true;
             }
             self.queue(index, range, 0);
         }
         if !waiting {
             self.send_owned(index);
         }
+        false
     }
 
     /// Moves output of this turn, but for its first `skip` bytes, behind what the connection still has to send.

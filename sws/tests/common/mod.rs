@@ -156,8 +156,12 @@ impl Client {
 
     /// A client whose socket takes little before it is read.
     pub fn narrow(addr: SocketAddr) -> Self {
+        Self::with_receive_buffer(addr, 4096)
+    }
+
+    pub fn with_receive_buffer(addr: SocketAddr, bytes: usize) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
+        socket.set_recv_buffer_size(bytes).unwrap();
         socket.connect(&addr.into()).unwrap();
         Self::on(socket.into())
     }
