@@ -127,7 +127,12 @@ fn a_client_that_is_slow_is_not_cut_off() {
         while taken < size {
             std::thread::sleep(Duration::from_millis(30));
             let count = std::io::Read::read(&mut client.stream, &mut chunk).unwrap();
-            assert!(count > 0, "{engine}: cut off after {taken} bytes: {:?} {:?}", begin.elapsed(), server.counters());
+            assert!(
+                count > 0,
+                "{engine}: cut off after {taken} bytes: {:?} {:?}",
+                begin.elapsed(),
+                server.counters()
+            );
             taken += count;
         }
         assert!(
