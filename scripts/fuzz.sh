@@ -51,8 +51,8 @@ run() {
         echo "ok      $target: $(grep -E '^#[0-9]+[[:space:]]+DONE' "$log" | tr -s '\t ' ' ')"
         return 0
     fi
-    echo "FAILED  $target, the last lines of $log:"
-    tail -n 40 "$log"
+    echo "FAILED  $target; its log is $log:"
+    grep -A 6 'panicked at' "$log" || tail -n 20 "$log"
     local found
     found="$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)"
     if [[ -n $found ]]; then
