@@ -275,6 +275,24 @@ mod tests {
         );
     }
 
+    #[test]
+    fn template_sizes_are_averaged_and_a_missing_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let profile = find("limited-conn", Generation::March2026).unwrap();
+        for (name, size) in [
+            ("get.raw", 10),
+            ("post_cl.raw", 20),
+            ("post_chunked.raw", 60),
+        ] {
+            let error = template_size(profile, folder.path()).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+            std::fs::write(folder.path().join(name), vec![0; size]).unwrap();
+        }
+        assert_eq!(template_size(profile, folder.path()).unwrap(), Some(30.0));
+        let url = find("pipelined", Generation::March2026).unwrap();
+        assert_eq!(template_size(url, folder.path()).unwrap(), None);
+    }
+
     const ARENA: &str = r#"{"version":"0.5.3","elapsed_sec":2.0,"requests":11,"responses":10,"rps":5.0,
         "bandwidth_bps":1024.0,"latency_us":{"avg":122,"p50":110,"p90":1,"p99":167,"p999":1,"samples":10},
         "status":{"2xx":10,"3xx":0,"4xx":0,"5xx":0,"other":0},

@@ -1,0 +1,261 @@
+//! The benchmark command with the fake server and a generator whose report is
+//! fixed: what is measured is not the point, what is made of it is.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panicking, in their helpers too"
+)]
+
+mod support;
+
+use serde_json::Value;
+use std::path::Path;
+use support::{Entry, Run, harness, root, script_file};
+use tempfile::TempDir;
+
+const REPORT: &str = r#"{"version":"1","elapsed_sec":0.2,"requests":1000,"responses":1000,"rps":5000,
+"bandwidth_bps":500000,"latency_us":{"avg":100,"p50":90,"p90":120,"p99":200,"p999":300,"samples":1000},
+"status":{"2xx":1000,"3xx":0,"4xx":0,"5xx":0,"other":0},"errors":{"connect":0,"read":0,"timeout":0},
+"reconnects":0,"client":{"cpu_us_per_answer":1.5},"phases":{"warmup_ns":10000000},
+"verdict":{"counts_balance":true,"notes":[]}}"#;
+
+/// A repository with data, and a generator that prints `report`.
+struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new(report: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(root().join("data"), folder.path().join("data")).unwrap();
+        let script = format!(
+            "#!/bin/sh\necho \"$@\" >> {}/arguments\nsleep 0.2\ncat <<'END'\n{report}\nEND\n",
+            folder.path().display()
+        );
+        script_file(&folder.path().join("generator.sh"), &script);
+        Self { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn run(&self, entries: &[&Entry], arguments: &[&str]) -> Run {
+        let mut command = harness();
+        command.arg("--root").arg(self.path()).arg("benchmark");
+        command
+            .args(entries.iter().map(|entry| entry.path()))
+            .args(arguments);
+        command.args(["--native", "--quick", "--duration", "1"]);
+        command.env("LOADGEN", self.path().join("generator.sh"));
+        Run::of(command)
+    }
+
+    fn result(&self, entry: &Entry, cell: &str) -> Option<Value> {
+        let path = self
+            .path()
+            .join(format!("results/{cell}/{}.json", entry.name()));
+        serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()
+    }
+}
+
+#[test]
+fn rounds_alternate_and_results_are_saved() {
+    let bench = Bench::new(REPORT);
+    let entries = [
+        Entry::fake(None, &["pipelined"]),
+        Entry::fake(None, &["pipelined"]),
+    ];
+    let run = bench.run(
+        &[&entries[0], &entries[1]],
+        &["pipelined", "--rounds", "2", "--conns", "8"],
+    );
+    run.expect_code(0);
+    assert_eq!(run.last_line(), "2 passed, 0 failed");
+    let order: Vec<usize> = run
+        .stdout
+        .lines()
+        .filter(|line| line.contains(" 8c round "))
+        .map(|line| usize::from(line.contains(&entries[1].name())))
+        .collect();
+    assert_eq!(order, [0, 1, 0, 1], "{}", run.stdout);
+    for entry in &entries {
+        let result = bench.result(entry, "pipelined/8").expect("a result file");
+        assert_eq!(result["framework"], "Fake");
+        assert_eq!(result["rps"], 5000);
+        assert_eq!(result["connections"], 8);
+        assert_eq!(result["p99_latency"], "200us");
+        assert_eq!(result["rounds"].as_array().map(Vec::len), Some(2));
+        assert!(
+            result["peak_memory_bytes"]
+                .as_u64()
+                .is_some_and(|bytes| bytes > 100_000)
+        );
+    }
+    let arguments = std::fs::read_to_string(bench.path().join("arguments")).unwrap();
+    assert!(
+        arguments
+            .lines()
+            .all(|line| line.contains("/pipeline -c 8 -t ")),
+        "{arguments}"
+    );
+    let name = entries[0].name();
+    assert!(
+        run.stdout
+            .contains(&format!("=== {name} / pipelined / 8c (tool=loadgen) ==="))
+    );
+    assert!(
+        run.stdout.contains("=== Best: 5000 req/s (CPU: "),
+        "{}",
+        run.stdout
+    );
+}
+
+/// The arena's fields, each of the type that its site expects.
+#[test]
+fn a_result_file_follows_the_arenas_schema() {
+    let bench = Bench::new(REPORT);
+    let entry = Entry::fake(None, &["mixed"]);
+    bench
+        .run(&[&entry], &["mixed", "--rounds", "1", "--conns", "4"])
+        .expect_code(0);
+    let result = bench.result(&entry, "mixed/4").expect("a result file");
+    let texts = [
+        "framework",
+        "language",
+        "avg_latency",
+        "p99_latency",
+        "cpu",
+        "memory",
+        "duration",
+        "bandwidth",
+        "input_bw",
+    ];
+    for name in texts {
+        assert!(result[name].is_string(), "{name}: {result:#}");
+    }
+    let numbers = [
+        "rps",
+        "connections",
+        "threads",
+        "pipeline",
+        "reconnects",
+        "status_2xx",
+        "status_3xx",
+        "status_4xx",
+        "status_5xx",
+        "tpl_baseline",
+        "tpl_json",
+        "tpl_db",
+        "tpl_upload",
+        "tpl_compression",
+    ];
+    for name in numbers {
+        assert!(result[name].is_u64(), "{name}: {result:#}");
+    }
+    assert!(
+        result["cpu"]
+            .as_str()
+            .is_some_and(|text| text.ends_with('%'))
+    );
+    assert!(
+        result["memory"]
+            .as_str()
+            .is_some_and(|text| text.ends_with("iB"))
+    );
+}
+
+#[test]
+fn a_run_with_errors_does_not_count() {
+    let bench = Bench::new(&REPORT.replace(r#""read":0"#, r#""read":3"#));
+    let entry = Entry::fake(None, &["pipelined"]);
+    let run = bench.run(&[&entry], &["pipelined", "--rounds", "1", "--conns", "4"]);
+    run.expect_code(1);
+    assert!(run.stdout.contains("INVALID: read: 3"), "{}", run.stdout);
+    assert_eq!(run.last_line(), "0 passed, 1 failed");
+    assert!(bench.result(&entry, "pipelined/4").is_none());
+}
+
+#[test]
+fn a_generator_without_a_report_is_named() {
+    let bench = Bench::new("not json");
+    let entry = Entry::fake(None, &["pipelined"]);
+    let run = bench.run(&[&entry], &["pipelined", "--rounds", "1", "--conns", "4"]);
+    run.expect_code(1);
+    assert!(
+        run.stdout
+            .contains("the load generator gave no JSON report"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_wrong_server_is_refused_and_the_others_are_measured() {
+    let bench = Bench::new(REPORT);
+    let right = Entry::fake(None, &["pipelined"]);
+    let wrong = Entry::fake(Some("two-answers"), &["pipelined"]);
+    let run = bench.run(
+        &[&wrong, &right],
+        &["pipelined", "--rounds", "1", "--conns", "4"],
+    );
+    run.expect_code(1);
+    assert!(
+        run.stdout.contains(&format!("REFUSED {}", wrong.name())),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.last_line(), "1 passed, 1 failed");
+    assert!(bench.result(&wrong, "pipelined/4").is_none());
+    assert!(bench.result(&right, "pipelined/4").is_some());
+}
+
+#[test]
+fn usage_errors_list_what_exists() {
+    let bench = Bench::new(REPORT);
+    let entry = Entry::fake(None, &["pipelined"]);
+    let run = bench.run(&[&entry], &["pipelinedd"]);
+    run.expect_code(2);
+    assert!(
+        run.stderr.contains("unknown framework pipelinedd"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("profiles: baseline, pipelined"),
+        "{}",
+        run.stderr
+    );
+    bench
+        .run(&[&entry], &["pipelined", "--rounds", "0"])
+        .expect_code(2);
+    bench
+        .run(&[&entry], &["pipelined", "--conns", "1000000"])
+        .expect_code(2);
+    bench
+        .run(&[&entry], &["compression", "--generation", "2026-04"])
+        .expect_code(2);
+}
+
+#[test]
+fn a_missing_generator_is_named() {
+    let bench = Bench::new(REPORT);
+    let entry = Entry::fake(None, &["pipelined"]);
+    let mut command = harness();
+    command
+        .arg("--root")
+        .arg(bench.path())
+        .args(["benchmark", "pipelined", "--native"]);
+    command
+        .arg(entry.path())
+        .env("LOADGEN", "/nonexistent/loadgen");
+    let run = Run::of(command);
+    run.expect_code(2);
+    assert!(
+        run.stderr.contains("LOADGEN: there is no file"),
+        "{}",
+        run.stderr
+    );
+}
