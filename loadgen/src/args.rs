@@ -109,6 +109,11 @@ pub(crate) struct Args {
         value_parser = RangedU64ValueParser::<u32>::new().range(RECEIVE_BUFFER_RANGE))]
     pub recv_buf: u32,
 
+    /// Bytes that may wait in each socket to be sent; by default the system decides
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true,
+        value_parser = RangedU64ValueParser::<u32>::new().range(1024..=1 << 30))]
+    pub send_buf: Option<u32>,
+
     /// Print one JSON object instead of text
     #[arg(short, long)]
     pub json: bool,

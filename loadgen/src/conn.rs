@@ -302,3 +302,99 @@ impl Conn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{args::Args, plan::Plan};
+    use clap::Parser;
+
+    fn plan(extra: &[&str]) -> Plan {
+        let words = [&["loadgen", "http://127.0.0.1:1/"], extra].concat();
+        Plan::new(Args::try_parse_from(words).unwrap(), drop).unwrap()
+    }
+
+    fn open(now: Nanos) -> Conn {
+        let mut conn = Conn::new(0);
+        conn.open(3, now);
+        conn.phase = Phase::Active;
+        conn
+    }
+
+    const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+    #[test]
+    fn generations_do_not_repeat_within_16_bits() {
+        let mut conn = Conn::new(0);
+        let mut last = 0;
+        for _ in 0..200_000 {
+            conn.open(3, 0);
+            assert!(conn.generation > last);
+            last = conn.generation;
+        }
+        conn.generation = u32::MAX;
+        conn.open(3, 0);
+        assert_eq!(conn.generation, 1);
+    }
+
+    #[test]
+    fn answers_are_matched_with_requests_and_the_rest_is_unsolicited() {
+        let plan = plan(&[]);
+        let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+        let mut conn = open(0);
+        conn.in_flight.push(1000, 2);
+        conn.receive(&OK.repeat(3), 5000, &mut record, &mut trouble);
+        assert_eq!((record.books.ok, trouble.unsolicited), (2, 1));
+        assert_eq!(conn.in_flight.count(), 0);
+        assert_eq!(record.tally.latencies.mean(), 4000);
+        assert_eq!((conn.end, conn.progress), (None, 5000));
+    }
+
+    #[test]
+    fn every_end_writes_off_all_that_is_in_flight() {
+        let plan = plan(&[]);
+        for end in [
+            End::Closed,
+            End::Broken,
+            End::Stuck,
+            End::CutShort,
+            End::Announced,
+            End::Malformed(AnswerError::Chunk),
+        ] {
+            let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+            let mut conn = open(0);
+            conn.in_flight.push(0, 3);
+            record.books.sent = 3;
+            conn.write_off(end, &mut record, &mut trouble);
+            assert!(record.books.balance(0, 0), "{end:?}");
+            assert_eq!(trouble.unsolicited, 0, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_until_the_end_is_complete_only_at_an_orderly_end() {
+        let plan = plan(&["--expect-body", "all of it"]);
+        let partial = b"HTTP/1.1 200 OK\r\n\r\nall of it";
+        for (end, ok) in [(End::Closed, 1), (End::Broken, 0)] {
+            let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+            let mut conn = open(0);
+            conn.in_flight.push(0, 1);
+            conn.receive(partial, 1, &mut record, &mut trouble);
+            assert_eq!(record.books.ok, 0);
+            conn.ended(end, 2, &mut record, &mut trouble);
+            assert_eq!(record.books.ok, ok);
+            assert_eq!(conn.end == Some(End::CutShort), ok == 0);
+        }
+    }
+
+    #[test]
+    fn only_what_is_waited_for_can_be_stuck() {
+        let mut conn = open(100);
+        assert!(!conn.is_stuck_since(200));
+        conn.in_flight.push(100, 1);
+        assert!(conn.is_stuck_since(200));
+        assert!(!conn.is_stuck_since(100));
+        conn.phase = Phase::Waiting;
+        assert!(!conn.is_stuck_since(200));
+    }
+}

@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub cpus: Option<Cpus>,
     pub seed: u64,
     pub receive_buffer: usize,
+    /// Send buffer of each socket, where the system is not to decide.
+    pub send_buffer: Option<u32>,
     pub json: bool,
     pub template_latency: bool,
 }
@@ -107,6 +109,7 @@ impl Plan {
             cpus: args.cpus,
             seed: args.seed.unwrap_or_else(draw_seed),
             receive_buffer: args.recv_buf as usize,
+            send_buffer: args.send_buf,
             json: args.json,
             template_latency: args.per_tpl_latency,
         })

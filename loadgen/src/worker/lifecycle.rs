@@ -67,10 +67,13 @@ impl Worker<'_> {
     fn socket(&self) -> Result<i32, i32> {
         let errno = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
         let fd = sys::tcp_socket(self.plan.address.family()).map_err(errno)?;
-        // Neither can fail on a socket that was just made, and the run is as valid without them.
+        // None of these can fail on a socket that was just made, and the run is as valid without them.
         let _ = sys::set_nodelay(fd);
         if self.plan.has_quota() {
             let _ = sys::set_linger_zero(fd);
+        }
+        if let Some(bytes) = self.plan.send_buffer {
+            let _ = sys::set_send_buffer(fd, bytes);
         }
         Ok(fd)
     }

@@ -12,6 +12,9 @@ use crate::{
 use std::{mem, time::Duration};
 use sws_ring::{Token, op, sys};
 
+/// How long to listen after the last answer that is owed. A server that answers more often than it is asked
+/// has the rest of its answers still to send.
+const LISTEN: Duration = Duration::from_millis(50);
 /// How long to wait for the last operations to end before their memory is given up instead of freed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -30,6 +33,8 @@ pub(super) struct Stages {
     ledger: Ledger,
     window: Option<Tally>,
     cpu: CpuUse,
+    /// When the last answer that is owed had come.
+    settled_at: Option<Nanos>,
 }
 
 impl Stages {
@@ -137,13 +142,21 @@ impl Worker<'_> {
             .sum()
     }
 
-    /// Whether the drain is over: nothing is owed any more, or the time for it is up.
+    /// Whether the run is over: nothing has been owed for a while, or the time for the drain is up.
     #[inline]
-    pub(super) fn is_over(&self, now: Nanos) -> bool {
-        self.stages.is_draining()
-            && (self.record.books.ended() >= self.stages.ledger.in_flight_at_end
-                || now >= self.control.over()
-                || self.control.has_failed())
+    pub(super) fn is_over(&mut self, now: Nanos) -> bool {
+        self.stages.is_draining() && self.is_drained(now)
+    }
+
+    fn is_drained(&mut self, now: Nanos) -> bool {
+        if now >= self.control.over() || self.control.has_failed() {
+            return true;
+        }
+        if self.record.books.ended() < self.stages.ledger.in_flight_at_end {
+            return false;
+        }
+        let settled_at = *self.stages.settled_at.get_or_insert(now);
+        now >= settled_at + clock::nanos(LISTEN)
     }
 
     /// Ends every operation, so that memory can be freed, and reports.

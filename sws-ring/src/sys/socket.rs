@@ -67,6 +67,19 @@ pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
     set(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1 as libc::c_int)
 }
 
+/// Bounds the bytes that wait in the socket to be sent; the kernel doubles the value for its bookkeeping and
+/// stops tuning it.
+pub fn set_send_buffer(fd: RawFd, bytes: u32) -> io::Result<()> {
+    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    set(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, bytes)
+}
+
+/// Bounds the bytes that wait in the socket to be read; for accepted sockets it is set on their listener.
+pub fn set_receive_buffer(fd: RawFd, bytes: u32) -> io::Result<()> {
+    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    set(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes)
+}
+
 fn set<T>(fd: RawFd, level: libc::c_int, name: libc::c_int, value: T) -> io::Result<()> {
     // SAFETY: the kernel reads `size_of::<T>()` bytes of `value`, which lives through the call.
     check(unsafe {

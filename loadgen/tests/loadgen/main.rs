@@ -1,0 +1,15 @@
+//! The real binary against scripted servers that misbehave, over loopback.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod answers;
+mod arena_output;
+mod command_line;
+mod connections;
+mod requests;
+mod server;
+mod signals;
+mod tool;
