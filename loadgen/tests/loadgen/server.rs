@@ -25,8 +25,6 @@ pub(crate) struct Server {
 
 /// One accepted connection.
 pub(crate) struct Connection {
-    /// Counts connections of this server from 0.
-    pub(crate) number: usize,
     stream: TcpStream,
     unread: Vec<u8>,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -64,8 +62,8 @@ impl Server {
                 }
                 let Ok(stream) = stream else { continue };
                 let _ = stream.set_nodelay(true);
+                connections.fetch_add(1, Ordering::Relaxed);
                 let mut connection = Connection {
-                    number: connections.fetch_add(1, Ordering::Relaxed),
                     stream,
                     unread: Vec::new(),
                     requests: requests.clone(),
@@ -159,11 +157,6 @@ impl Connection {
         let request: Vec<u8> = self.unread.drain(..end).collect();
         self.requests.lock().unwrap().push(request.clone());
         Ok(request)
-    }
-
-    /// Whether at least one more request has begun to arrive, without waiting.
-    pub(crate) fn has_unread(&self) -> bool {
-        !self.unread.is_empty()
     }
 
     /// Reads what is there; an end of the connection is an error.
