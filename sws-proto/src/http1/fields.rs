@@ -118,3 +118,102 @@ impl Expectation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::{Meaning, examine};
+    use crate::http1::{Framing, Header, Limits, ParseError, Version};
+
+    fn meaning<'b>(
+        fields: &[(&'b str, &'b str)],
+        version: Version,
+    ) -> Result<Meaning<'b>, ParseError> {
+        let headers: Vec<Header<'b>> = fields
+            .iter()
+            .map(|(name, value)| Header {
+                name,
+                value: value.as_bytes(),
+            })
+            .collect();
+        examine(&headers, version, &Limits::default())
+    }
+
+    #[test]
+    fn persistence_depends_on_version_and_options() {
+        for (options, http10, http11) in [
+            (&[][..], false, true),
+            (&["close"], false, false),
+            (&["keep-alive"], true, true),
+            (&["Keep-Alive, Close"], false, false),
+            (&["keep-alive", "close"], false, false),
+            (&["close", "keep-alive"], false, false),
+            (&["upgrade", "KEEP-ALIVE"], true, true),
+            (&["closed", "keep-alives"], false, true),
+            (&[""], false, true),
+        ] {
+            let fields: Vec<_> = [("host", "h")]
+                .into_iter()
+                .chain(options.iter().map(|options| ("CONNECTION", *options)))
+                .collect();
+            let keeps_alive = |version| meaning(&fields, version).unwrap().keep_alive;
+            assert_eq!(keeps_alive(Version::Http10), http10, "{options:?}");
+            assert_eq!(keeps_alive(Version::Http11), http11, "{options:?}");
+        }
+    }
+
+    #[test]
+    fn expectations_count_in_1_1_and_with_a_body_only() {
+        let expects = |fields: &[(&'static str, &'static str)], version| {
+            let fields: Vec<_> = [("Host", "h")].iter().chain(fields).copied().collect();
+            meaning(&fields, version).map(|meaning| meaning.expect_continue)
+        };
+        let (expect, length) = (("EXPECT", "100-Continue"), ("Content-Length", "1"));
+        assert_eq!(expects(&[expect, length], Version::Http11), Ok(true));
+        assert_eq!(expects(&[expect, length], Version::Http10), Ok(false));
+        assert_eq!(expects(&[expect], Version::Http11), Ok(false));
+        let empty = ("Content-Length", "0");
+        assert_eq!(expects(&[expect, empty], Version::Http11), Ok(false));
+        for unknown in ["101-continue", "100-continue, x", "x, 100-continue"] {
+            let fields = [("Expect", unknown), length];
+            assert_eq!(expects(&fields, Version::Http10), Ok(false));
+            assert_eq!(
+                expects(&fields, Version::Http11),
+                Err(ParseError::UnknownExpectation)
+            );
+        }
+    }
+
+    #[test]
+    fn malformed_framing_is_named_before_a_limit_or_an_expectation() {
+        let refused = |fields| meaning(fields, Version::Http11).err();
+        assert_eq!(
+            refused(&[("Expect", "x"), ("Content-Length", "99999999999")]),
+            Some(ParseError::MissingHost)
+        );
+        assert_eq!(
+            refused(&[("Host", "h"), ("Expect", "x"), ("Content-Length", "x")]),
+            Some(ParseError::BadContentLength)
+        );
+        assert_eq!(
+            refused(&[("Host", "h"), ("Content-Length", "99999999999")]),
+            Some(ParseError::BodyTooLarge)
+        );
+    }
+
+    #[test]
+    fn names_of_the_same_length_are_other_fields() {
+        let fields = [
+            ("Host", "h"),
+            ("User-Agent", "close"),
+            ("Cookie", "x"),
+            ("X-Content-Leng", "7"),
+            ("Transfer_Encoding", "chunked"),
+        ];
+        let meaning = meaning(&fields, Version::Http11).unwrap();
+        assert_eq!(meaning.framing, Framing::None);
+        assert!(meaning.keep_alive && !meaning.expect_continue);
+        assert_eq!(meaning.host, b"h");
+    }
+}

@@ -71,8 +71,9 @@ impl<'b> Head<'_, 'b> {
 
 /// Whether a head that is still incomplete can be completed by these further bytes.
 ///
-/// A caller that holds an incomplete head needs to call [`parse`] again only when this is true or
-/// when it holds more than [`Limits::target_bytes_max`] bytes (which may be a 414 or 431 already).
+/// A caller that holds an incomplete head needs to call [`parse`] again only when this is true, or
+/// when it holds more than [`Limits::target_bytes_max`] or all of [`Limits::head_bytes_max`] bytes,
+/// since that may be a 414 or 431 already.
 #[must_use]
 #[inline]
 pub fn may_be_complete(new_bytes: &[u8]) -> bool {
@@ -184,4 +185,77 @@ fn complete<'h, 'b>(
         keep_alive,
         expect_continue,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use core::mem::MaybeUninit;
+
+    use super::{Head, may_be_complete, parse};
+    use crate::http1::{Limits, ParseError};
+
+    /// Parses a whole head with as many slots as asked for and hands it on.
+    fn with_head<T>(text: &str, slots: usize, look: impl FnOnce(&Head<'_, '_>) -> T) -> T {
+        let mut all = [const { MaybeUninit::uninit() }; 8];
+        let (head, length) = parse(text.as_bytes(), &mut all[..slots], &Limits::default())
+            .unwrap()
+            .unwrap();
+        assert_eq!(length, text.len());
+        look(&head)
+    }
+
+    #[test]
+    fn headers_are_found_whatever_their_case() {
+        let text = "GET / HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nx-a: 2\r\nX-AB: 3\r\n\r\n";
+        with_head(text, 8, |head| {
+            assert_eq!(head.header("x-A"), Some(&b"1"[..]));
+            assert_eq!(head.header("x"), None);
+            assert!(head.header_values("X-A").eq([b"1", b"2"]));
+            assert_eq!(head.header_values("y").next(), None);
+        });
+    }
+
+    #[test]
+    fn the_target_decides_about_the_authority() {
+        let text = "GET http://a:1/p HTTP/1.1\r\nHost: b\r\n\r\n";
+        with_head(text, 1, |head| {
+            assert_eq!(head.authority, b"a:1");
+            assert_eq!(head.header("host"), Some(&b"b"[..]));
+        });
+    }
+
+    #[test]
+    fn slots_bound_the_headers_as_the_limit_does() {
+        let text = "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n";
+        with_head(text, 2, |head| assert_eq!(head.headers.len(), 2));
+        let mut one = [MaybeUninit::uninit()];
+        assert_eq!(
+            parse(text.as_bytes(), &mut one, &Limits::default()),
+            Err(ParseError::TooManyHeaders)
+        );
+        assert_eq!(
+            parse(b"GET / HTTP/1.0\r\n\r\n", &mut [], &Limits::default())
+                .map(|found| found.map(|(_, length)| length)),
+            Ok(Some(18))
+        );
+    }
+
+    #[test]
+    fn bytes_behind_the_head_are_left_alone() {
+        let mut slots = [const { MaybeUninit::uninit() }; 1];
+        let input = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n\0\n\xff";
+        let parsed = parse(input, &mut slots, &Limits::default());
+        assert_eq!(
+            parsed.map(|found| found.map(|(_, length)| length)),
+            Ok(Some(input.len() - 3))
+        );
+    }
+
+    #[test]
+    fn only_a_line_end_can_complete_a_head() {
+        assert!(may_be_complete(b"\n"));
+        assert!(may_be_complete(b"a: b\r\nc"));
+        assert!(!may_be_complete(b""));
+        assert!(!may_be_complete(b"GET / HTTP/1.1\r"));
+    }
 }

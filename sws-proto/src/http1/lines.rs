@@ -244,3 +244,52 @@ impl<'b> Lines<'_, 'b> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::mem::MaybeUninit;
+
+    use httparse::Status;
+
+    use super::{blank, split};
+
+    #[test]
+    fn any_number_of_slots_can_be_made_blank() {
+        for (slots, expected) in [
+            (0, 0),
+            (1, 1),
+            (2, 2),
+            (3, 2),
+            (4, 4),
+            (31, 16),
+            (63, 32),
+            (64, 64),
+            (100, 64),
+        ] {
+            let mut all = [const { MaybeUninit::uninit() }; 100];
+            let headers = blank(&mut all[..slots]);
+            assert_eq!(headers.len(), expected, "{slots}");
+            assert!(headers.iter().all(|header| header.name == "a"));
+        }
+    }
+
+    #[test]
+    fn newer_minor_versions_are_split_like_1_1() {
+        for minor in 1..=9 {
+            let text = alloc::format!("PUT /p HTTP/1.{minor}\r\nA: b\r\nC:\r\n\r\nrest");
+            let mut slots = [const { MaybeUninit::uninit() }; 2];
+            let lines = split(text.as_bytes(), &mut slots);
+            assert_eq!(lines.outcome, Ok(Status::Complete(text.len() - 4)));
+            assert_eq!((lines.method, lines.target), (Some("PUT"), Some("/p")));
+            assert_eq!(lines.headers.len(), 2);
+            assert_eq!(
+                (lines.headers[0].name, lines.headers[0].value),
+                ("A", &b"b"[..])
+            );
+            assert_eq!(
+                (lines.headers[1].name, lines.headers[1].value),
+                ("C", &b""[..])
+            );
+        }
+    }
+}

@@ -62,7 +62,8 @@ pub(crate) fn run<'p>(
             || fresh
             || connection.body.is_some()
             || head::may_be_complete(piece)
-            || connection.buffer.len() > limits.target_bytes_max;
+            || connection.buffer.len() > limits.target_bytes_max
+            || connection.buffer.len() >= limits.head_bytes_max;
         if worth_it && let Err(error) = connection.advance() {
             return connection.end(End::Refused(error));
         }
