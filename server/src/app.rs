@@ -66,9 +66,7 @@ impl App {
         let database = Database::open(&path)
             .map_err(|error| {
                 let path = path.display();
-                report(format!(
-                    "{path} cannot be used: {error}; /db will answer an empty list"
-                ));
+                report(format!("{path} {error}; /db will answer an empty list"));
             })
             .ok();
         Self {

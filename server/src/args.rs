@@ -16,12 +16,12 @@ use crate::{
 
 /// Where data is looked for when nothing is said: the mount of a container,
 /// then the folder of generated data in a checkout.
-const DATA_DIRS: [&str; 2] = ["/data", "data"];
+const DATA_DIRS: [&str; 2] = ["/data", "data/2026-04"];
 
 const EXAMPLES: &str = "\
 Examples:
   sws                                          port 8080, one reactor per CPU, data from /data
-  sws --port 9000 --data-dir ./data            another port, data of this checkout
+  sws --port 9000 --data-dir data/2026-03      another port, generated data of this checkout
   taskset -c 0-3 sws                           four reactors, on CPUs 0 to 3
   SWS_ENGINE=epoll sws                         where io_uring is forbidden
   docker run --security-opt seccomp=unconfined --ulimit memlock=-1:-1 ...
@@ -66,7 +66,7 @@ pub struct Args {
     #[arg(short, long, env = "SWS_ENGINE", value_name = "ENGINE", default_value_t = EngineKind::Auto)]
     pub engine: EngineKind,
 
-    /// Directory of the data files [default: /data, or ./data where that is missing]
+    /// Directory of the data files [default: /data, or data/2026-04 where that is missing]
     #[arg(short, long, env = "DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
 

@@ -1,6 +1,6 @@
 //! The range query on the arena's SQLite file.
 
-use std::{fmt, fmt::Write as _, io, path::Path};
+use std::{fmt, fmt::Write as _, fs, io, path::Path};
 
 use rusqlite::{CachedStatement, Connection, OpenFlags, Row, types::ValueRef};
 use serde::Serialize;
@@ -29,7 +29,9 @@ impl Database {
     ///
     /// # Errors
     /// When the file is missing, is no SQLite database or has other columns.
-    pub fn open(path: &Path) -> rusqlite::Result<Self> {
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        // SQLite itself would only say "unable to open".
+        fs::File::open(path).map_err(OpenError::Read)?;
         // NO_MUTEX: the connection never leaves its thread.
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -66,6 +68,40 @@ impl Database {
         self.connection
             .prepare_cached(QUERY)
             .map_err(io::Error::other)
+    }
+}
+
+/// Why the database is not available.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The file cannot be read, most often because it is not there.
+    Read(io::Error),
+    /// The file is no SQLite database, or one without the columns of an item.
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => write!(f, "cannot be read: {error}"),
+            Self::Sqlite(error) => write!(f, "is not a database of items: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read(error) => Some(error),
+            Self::Sqlite(error) => Some(error),
+        }
     }
 }
 
@@ -181,7 +217,7 @@ mod tests {
          price REAL, quantity INTEGER, active INTEGER, tags TEXT, rating_score REAL, \
          rating_count INTEGER)";
 
-    fn database(name: &str, rows: &str) -> (tempfile::TempDir, rusqlite::Result<Database>) {
+    fn database(name: &str, rows: &str) -> (tempfile::TempDir, Result<Database, OpenError>) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(name);
         let writer = Connection::open(&path).unwrap();
@@ -255,14 +291,15 @@ mod tests {
     fn a_missing_or_foreign_file_is_an_error_at_open() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("benchmark.db");
-        assert!(Database::open(&path).is_err());
-        std::fs::write(&path, "no database, but long enough to look at".repeat(100)).unwrap();
-        assert!(Database::open(&path).is_err());
-        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(Database::open(&path), Err(OpenError::Read(_))));
+        fs::write(&path, "no database, but long enough".repeat(100)).unwrap();
+        assert!(matches!(Database::open(&path), Err(OpenError::Sqlite(_))));
+        fs::remove_file(&path).unwrap();
         Connection::open(&path)
             .unwrap()
             .execute_batch("CREATE TABLE items (id INTEGER)")
             .unwrap();
-        assert!(Database::open(&path).is_err());
+        let error = Database::open(&path).unwrap_err().to_string();
+        assert!(error.contains("no such column"), "{error}");
     }
 }

@@ -62,7 +62,8 @@ fn serve(args: &Args) -> Result<(), Error> {
     }
 }
 
-/// As [`Builder::run`], with the counters made visible in between.
+/// As [`Builder::run`], with the counters made visible in between; a reactor
+/// that fails is only reported at the stop.
 fn serve_with_counters(
     server: Builder<App>,
     counters: &OnceLock<CountersHandle>,

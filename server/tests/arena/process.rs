@@ -1,11 +1,6 @@
 //! The program as a person or a script meets it.
 
-use std::{
-    io::{Read, Write},
-    net::TcpListener,
-    thread,
-    time::Duration,
-};
+use std::{io::Write, net::TcpListener, thread, time::Duration};
 
 use crate::support::{ENGINES, Server, command, run};
 use sws_server::testdata::Generation;
@@ -125,8 +120,7 @@ fn a_stop_lets_an_upload_under_way_end() {
             server.terminate();
             thread::sleep(Duration::from_millis(100));
             stream.write_all(b"def").unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap();
+            let answer = server.read_to_close(stream);
             assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
             assert!(answer.ends_with("\r\n\r\n6"), "{answer}");
             assert_eq!(server.ended().code(), Some(0), "{engine}");

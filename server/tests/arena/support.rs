@@ -14,8 +14,9 @@ use std::{
 use sws_server::testdata::{self, Generation};
 use tempfile::TempDir;
 
-/// Nothing on loopback takes this long unless it hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Nothing on loopback takes this long unless it hangs, and less than the
+/// server's own timeouts.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 
 pub(crate) const ENGINES: [&str; 2] = ["io_uring", "epoll"];
 
@@ -145,6 +146,16 @@ impl Server {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
+    }
+
+    /// All that comes until the server closes.
+    pub(crate) fn read_to_close(&self, mut stream: TcpStream) -> String {
+        let mut answer = Vec::new();
+        if let Err(error) = stream.read_to_end(&mut answer) {
+            let read = answer.escape_ascii();
+            panic!("{}: not closed after \"{read}\": {error}", self.engine);
+        }
+        String::from_utf8(answer).unwrap()
     }
 
     pub(crate) fn get(&self, target: &str) -> Reply {
@@ -307,7 +318,5 @@ pub(crate) fn exchange(server: &Server, parts: &[&[u8]]) -> String {
         stream.write_all(part).unwrap();
         thread::sleep(Duration::from_millis(30));
     }
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
+    server.read_to_close(stream)
 }

@@ -19,12 +19,6 @@ fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-fn read_to_close(mut stream: TcpStream) -> String {
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
 #[test]
 fn bodies_with_a_length_are_counted() {
     on_both_engines(Generation::Ints, |server| {
@@ -50,7 +44,7 @@ fn the_count_is_of_bytes_and_not_of_the_declared_length() {
             .write_all(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nshort")
             .unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
-        let answer = read_to_close(stream);
+        let answer = server.read_to_close(stream);
         assert!(!answer.contains("200 OK"), "{answer}");
         assert_eq!(server.post("/upload", b"after").text(), "5");
     });
@@ -71,7 +65,7 @@ fn chunked_bodies_are_counted() {
             total += size;
         }
         stream.write_all(b"0\r\nTrailer: ignored\r\n\r\n").unwrap();
-        let answer = read_to_close(stream);
+        let answer = server.read_to_close(stream);
         assert!(answer.ends_with(&format!("\r\n\r\n{total}")), "{answer}");
     });
 }
@@ -105,7 +99,7 @@ fn expect_100_continue_is_answered_before_the_body() {
         let interim = read_head(&mut stream);
         assert_eq!(interim, "HTTP/1.1 100 Continue\r\n\r\n");
         stream.write_all(b"hello").unwrap();
-        let answer = read_to_close(stream);
+        let answer = server.read_to_close(stream);
         assert!(
             answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n5"),
             "{answer}"
@@ -147,7 +141,7 @@ fn uploads_side_by_side_do_not_mix() {
         }
         for (i, mut stream) in streams.into_iter().enumerate() {
             stream.write_all(&vec![7; i]).unwrap();
-            let answer = read_to_close(stream);
+            let answer = server.read_to_close(stream);
             assert!(
                 answer.ends_with(&format!("\r\n\r\n{}", 300_000 + i)),
                 "{answer}"
