@@ -116,6 +116,32 @@ fn tick_time(pid: u32) -> Option<u64> {
     Some((user + system) * 10_000_000)
 }
 
+/// Seconds that these CPUs have been busy since boot, whoever used them; steps
+/// of 10 ms.
+pub fn busy_seconds(cpus: &[usize]) -> f64 {
+    let table = fs::read_to_string("/proc/stat").unwrap_or_default();
+    cpus.iter()
+        .filter_map(|cpu| busy_ticks(&table, *cpu))
+        .sum::<u64>() as f64
+        / 100.0
+}
+
+/// User, nice, system, irq, softirq and steal of one CPU.
+fn busy_ticks(table: &str, cpu: usize) -> Option<u64> {
+    let name = format!("cpu{cpu} ");
+    let line = table.lines().find_map(|line| line.strip_prefix(&name))?;
+    let fields: Vec<u64> = line
+        .split_whitespace()
+        .map(|field| field.parse().unwrap_or(0))
+        .collect();
+    Some(
+        [0, 1, 2, 5, 6, 7]
+            .iter()
+            .filter_map(|index| fields.get(*index))
+            .sum(),
+    )
+}
+
 /// Peak resident memory of the tree's living processes, in bytes: the sum of
 /// each one's own peak.
 pub fn peak_memory(root: u32) -> u64 {
@@ -209,6 +235,13 @@ mod tests {
             ticks_ns: 0,
         };
         assert_eq!(later.since(&same), 350);
+    }
+
+    #[test]
+    fn busy_time_leaves_out_idle_and_waiting() {
+        let table = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu1 1 2 4 1000 1000 8 16 32 0 0\n";
+        assert_eq!(busy_ticks(table, 1), Some(63));
+        assert_eq!(busy_ticks(table, 2), None);
     }
 
     #[test]

@@ -24,13 +24,13 @@ info) echo 99.1 ;;
 build) exit 0 ;;
 rm)
     [ -f "$state/pid" ] || exit 1
-    kill "$(cat "$state/pid")"
+    kill "$(cat "$state/pid")" 2> "$state/null" || true
     rm "$state/pid"
     ;;
 inspect)
     case "$3" in
     *Pid*) cat "$state/pid" ;;
-    *) echo "true 0" ;;
+    *) [ -f "$state/exit" ] && echo "false $(cat "$state/exit")" || echo "true 0" ;;
     esac
     ;;
 logs) cat "$state/log" ;;
@@ -43,8 +43,15 @@ run)
         esac
         shift
     done
-    PORT=$port DATA_DIR=$data @SERVER@ > "$state/log" 2>&1 &
-    echo $! > "$state/pid"
+    rm -f "$state/exit"
+    (
+        PORT=$port DATA_DIR=$data @SERVER@ &
+        echo $! > "$state/pid.new"
+        mv "$state/pid.new" "$state/pid"
+        wait $!
+        echo $? > "$state/exit"
+    ) > "$state/log" 2>&1 &
+    while [ ! -f "$state/pid" ]; do sleep 0.01; done
     echo 0123456789abcdef
     ;;
 *) exit 64 ;;
@@ -201,6 +208,44 @@ fn a_measurement_uses_the_host_network_and_the_containers_process() {
             .as_u64()
             .is_some_and(|bytes| bytes > 0),
         "{result:#}"
+    );
+}
+
+#[test]
+fn a_container_that_ends_shows_its_log_and_is_removed() {
+    let docker = FakeDocker::new();
+    let entry = Entry::fake(None, &["pipelined"]);
+    let mut command = harness();
+    command
+        .arg("--root")
+        .arg(root())
+        .arg("validate")
+        .arg(entry.path());
+    command.args(["--docker", "--generation", "2026-04", "--port", &port()]);
+    command
+        .env("DOCKER", docker.program())
+        .env("FAKE_FAULT", "dies-at-start");
+    let run = Run::of(command);
+    run.expect_code(3);
+    assert!(
+        run.stderr.contains("container exit code 7"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("| fake-entry: the licence has expired"),
+        "{}",
+        run.stderr
+    );
+    let calls = docker.calls();
+    let verbs: Vec<&str> = calls
+        .iter()
+        .filter_map(|call| call.split(' ').next())
+        .collect();
+    assert_eq!(
+        verbs,
+        ["info", "build", "rm", "run", "logs", "rm"],
+        "{calls:#?}"
     );
 }
 

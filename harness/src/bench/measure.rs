@@ -7,6 +7,7 @@ use crate::cleanup::{Process, TempFolder};
 use crate::entries::Entry;
 use crate::error::{Context, Error};
 use crate::launch::{Mode, Purpose, Server, Start};
+use crate::processes;
 use crate::profiles::Profile;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -52,6 +53,8 @@ pub struct Figures {
     pub server_cores: f64,
     /// Generator CPU seconds per second in the window.
     pub client_cores: f64,
+    /// CPUs that processes other than these two used meanwhile.
+    pub foreign_cores: f64,
     /// Peak resident memory of the server's processes, in bytes.
     pub peak_memory: u64,
     /// Why the run does not count.
@@ -77,9 +80,12 @@ pub fn measure(setting: &Setting<'_>) -> Result<Figures, Error> {
         let warmup = Loading::start(setting, setting.warmup_seconds)?;
         warmup.finish(None);
     }
+    let busy = BusyCpus::start(setting.cpus);
     let loading = Loading::start(setting, setting.seconds)?;
     let mut track = server.process().map(|root| Track::new(root, loading.start));
     let loaded = loading.finish(track.as_mut());
+    let used = loaded.track.used() + track.as_ref().map_or(0.0, Track::used);
+    let foreign_cores = busy.beyond(used, loaded.track.span());
     let peak_memory = track.as_ref().map_or(0, Track::peak_memory);
     let death = server.death();
     server.stop();
@@ -100,10 +106,41 @@ pub fn measure(setting: &Setting<'_>) -> Result<Figures, Error> {
         client_cpu_us: report.cpu_us.unwrap_or(client_cores * 1e6 / rate),
         server_cores,
         client_cores,
+        foreign_cores,
         peak_memory,
         objection,
         report,
     })
+}
+
+/// What all processes together use of the measured CPUs.
+struct BusyCpus {
+    cpus: Vec<usize>,
+    before: f64,
+}
+
+impl BusyCpus {
+    fn start(split: &Split) -> Self {
+        let mut cpus = split.server.clone();
+        cpus.extend(
+            split
+                .client
+                .iter()
+                .filter(|cpu| !split.server.contains(cpu)),
+        );
+        let before = processes::busy_seconds(&cpus);
+        Self { cpus, before }
+    }
+
+    /// CPUs in use beyond the `used` seconds, over a span of seconds.
+    fn beyond(&self, used: f64, span: f64) -> f64 {
+        let all = processes::busy_seconds(&self.cpus) - self.before;
+        if span > 0.0 {
+            ((all - used) / span).max(0.0)
+        } else {
+            0.0
+        }
+    }
 }
 
 /// The inner nine tenths of the measured time, in seconds since the generator

@@ -1,9 +1,15 @@
 //! The tables at the end.
 
+use super::measure::Figures;
 use super::result::Cell;
 use super::units::{latency, thousands};
 
-const COLUMNS: [&str; 10] = [
+/// CPUs used by others from which on rates say little.
+const FOREIGN_MAX: f64 = 0.2;
+/// A side is at its limit from here on.
+const SATURATED: f64 = 0.95;
+
+const COLUMNS: [&str; 11] = [
     "entry",
     "best req/s",
     "median",
@@ -14,6 +20,7 @@ const COLUMNS: [&str; 10] = [
     "server busy",
     "p99",
     "peak MiB",
+    "errors",
 ];
 
 /// One table: the cells of one profile and connection count, first entry first.
@@ -41,7 +48,7 @@ pub fn table(cells: &[&Cell<'_>], server_cpus: usize) -> String {
     format!("{heading}\n{}{}", aligned(&rows), notes(cells))
 }
 
-fn rps(round: &super::measure::Figures) -> f64 {
+fn rps(round: &Figures) -> f64 {
     round.report.rps()
 }
 
@@ -71,7 +78,20 @@ fn row(cell: &Cell<'_>, reference: Option<f64>, server_cpus: usize) -> Vec<Strin
         ),
         latency(best.report.latency_p99_us),
         format!("{:.1}", best.peak_memory as f64 / 1_048_576.0),
+        thousands(errors(best)),
     ]
+}
+
+/// Answers other than 2xx, and connections or requests that failed.
+fn errors(round: &Figures) -> u64 {
+    let [_, refusals @ ..] = round.report.status;
+    let failures = round
+        .report
+        .errors
+        .iter()
+        .map(|(_, count)| count)
+        .sum::<u64>();
+    refusals.iter().sum::<u64>() + failures
 }
 
 /// Three significant digits or so.
@@ -109,7 +129,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// Invalid rounds, refusals that belong to the load, and other remarks.
+/// Invalid rounds, and what to know before trusting the figures.
 fn notes(cells: &[&Cell<'_>]) -> String {
     let mut text = String::new();
     for cell in cells {
@@ -119,15 +139,30 @@ fn notes(cells: &[&Cell<'_>]) -> String {
                 text += &format!("  {name}, round {} does not count: {why}\n", number + 1);
             }
         }
-        if let Some(best) = cell.best() {
-            let [_, _, refused, ..] = best.report.status;
-            if refused > 0 {
-                text += &format!(
-                    "  {name}: {} answers were 4xx, as the load expects\n",
-                    thousands(refused)
-                );
-            }
+        if cell.profile.expects_errors && cell.best().is_some_and(|best| errors(best) > 0) {
+            text += &format!("  {name}: the load provokes errors and expects them\n");
         }
+        if cell.best().is_some() {
+            text += &limits(cell);
+        }
+    }
+    text
+}
+
+/// Says when the rate is not the server's limit.
+fn limits(cell: &Cell<'_>) -> String {
+    let name = &cell.entry.name;
+    let foreign = cell.median(|round| round.foreign_cores);
+    let client = cell.median(|round| round.client_cores) / cell.threads.max(1) as f64;
+    let mut text = String::new();
+    if foreign > FOREIGN_MAX {
+        text += &format!(
+            "  {name}: other processes used {foreign:.1} of the measured CPUs; compare CPU per request, not rates\n"
+        );
+    } else if client > SATURATED {
+        text += &format!(
+            "  {name}: the load generator was at its limit; compare CPU per request, not rates\n"
+        );
     }
     text
 }
@@ -181,6 +216,26 @@ mod tests {
             text.contains("broken, round 1 does not count: read: 3"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn rates_that_say_little_are_marked() {
+        let entry = entry("sws");
+        let mut round = figures(100, None);
+        round.client_cores = 0.99;
+        let text = table(&[&cell(&entry, "json", vec![round.clone()])], 1);
+        assert!(
+            text.contains("sws: the load generator was at its limit"),
+            "{text}"
+        );
+        round.foreign_cores = 0.8;
+        let text = table(&[&cell(&entry, "json", vec![round])], 1);
+        assert!(
+            text.contains("other processes used 0.8 of the measured CPUs"),
+            "{text}"
+        );
+        let text = table(&[&cell(&entry, "json", vec![figures(100, None)])], 1);
+        assert_eq!(text.lines().count(), 3, "{text}");
     }
 
     #[test]

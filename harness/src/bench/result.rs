@@ -159,6 +159,7 @@ fn round(figures: &Figures) -> Value {
         "client_cpu_us_per_request": rounded(figures.client_cpu_us),
         "server_cores": rounded(figures.server_cores),
         "client_cores": rounded(figures.client_cores),
+        "foreign_cores": rounded(figures.foreign_cores),
         "peak_memory_bytes": figures.peak_memory,
         "errors": errors,
         "invalid": figures.objection,
@@ -212,6 +213,7 @@ pub(super) mod tests {
             client_cpu_us: 5.0,
             server_cores: 0.953,
             client_cores: 0.9,
+            foreign_cores: 0.0,
             peak_memory: 3 << 20,
             objection: objection.map(str::to_owned),
         }

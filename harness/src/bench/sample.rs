@@ -44,6 +44,21 @@ impl Track {
         (self.at(to) - self.at(from)) / 1e9 / (to - from)
     }
 
+    /// CPU seconds between the first and the last reading.
+    pub fn used(&self) -> f64 {
+        self.points
+            .last()
+            .map_or(0.0, |(_, used)| *used as f64 / 1e9)
+    }
+
+    /// Seconds between the first and the last reading.
+    pub fn span(&self) -> f64 {
+        match (self.points.first(), self.points.last()) {
+            (Some((first, _)), Some((last, _))) => last - first,
+            _ => 0.0,
+        }
+    }
+
     /// Nanoseconds used until `moment`, on a straight line between readings.
     fn at(&self, moment: f64) -> f64 {
         let after = self.points.partition_point(|(time, _)| *time < moment);
