@@ -32,6 +32,10 @@ const BROWSER: &[u8] = b"GET /static/app.js HTTP/1.1\r\nHost: www.example.org\r\
     Cookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\n\r\n";
 
 fn main() {
+    // `cargo test --all-targets` runs benches too, without this argument: nothing is tested here.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
     let limits = Limits::default();
     for (name, request) in [
         ("GET", GET),
