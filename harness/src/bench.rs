@@ -1,6 +1,8 @@
 //! `harness benchmark`: entries against each other in alternating rounds.
 
+mod counts;
 pub mod cpus;
+mod fit;
 pub mod load;
 pub mod measure;
 pub mod report;
@@ -8,25 +10,17 @@ pub mod result;
 pub mod sample;
 pub mod units;
 
-use crate::check::Depth;
-use crate::cleanup::Process;
 use crate::data;
 use crate::entries::Entry;
-use crate::error::{Context, Error};
-use crate::launch::{self, Mode, ports};
-use crate::profiles::{Generation, Profile};
-use crate::validate;
+use crate::error::Error;
+use crate::launch::{Mode, ports};
+use crate::profiles::Profile;
+use counts::Counts;
 use cpus::Split;
-use measure::{Setting, measure};
+use measure::{Figures, Setting, measure};
 use result::Cell;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
-
-/// Connections per core that still leave room for anything but overhead.
-const CONNECTIONS_PER_CPU: u32 = 2048;
-/// Descriptors that a server or generator needs besides its connections.
-const SPARE_FILES: u64 = 200;
 
 /// What to measure and how.
 #[derive(Debug)]
@@ -64,32 +58,44 @@ pub struct Outcome {
     pub passed: usize,
     /// Cells without one, and entries that were refused.
     pub failed: usize,
+    /// Something could not be built or started.
+    pub broken: bool,
 }
 
 /// Validates, measures, prints and saves.
 ///
 /// # Errors
-/// When something cannot be built or started, or the machine cannot hold the
-/// connections that were asked for.
+/// When the load generator cannot be built, the machine cannot hold the
+/// connections that were asked for, or a file cannot be written.
 pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
-    let loadgen = generator(plan.root)?;
     let cpus = Split::of_this_machine();
-    println!("{}", cpus.described());
     let counts = Counts::of_this_machine(&cpus);
     counts.check(plan.connections)?;
+    check_profiles(plan)?;
+    let loadgen = fit::generator(plan.root)?;
+    println!("{}", cpus.described());
     let mut outcome = Outcome::default();
-    let entries = fit_entries(plan, &mut outcome)?;
+    let entries = fit::fit_entries(plan, &mut outcome);
     // Sampling and waiting belong to the generator's side.
     stay_on(&cpus.client);
+    let todo: Vec<(&'static Profile, u32)> = plan
+        .profiles
+        .iter()
+        .flat_map(|profile| {
+            counts
+                .of(profile, plan)
+                .into_iter()
+                .map(|count| (*profile, count))
+        })
+        .collect();
+    announce(plan, &todo, entries.len());
     let mut cells = Vec::new();
-    for profile in &plan.profiles {
-        for connections in counts.of(profile, plan) {
-            let measured = measure_cells(plan, &entries, profile, connections, &cpus, &loadgen)?;
-            for cell in &measured {
-                cell.save(&plan.root.join("results"))?;
-            }
-            cells.push(measured);
+    for (profile, connections) in todo {
+        let measured = measure_cells(plan, &entries, profile, connections, &cpus, &loadgen)?;
+        for cell in &measured {
+            cell.save(&plan.root.join("results"))?;
         }
+        cells.push(measured);
     }
     print_report(&cells, &cpus);
     for cell in cells.iter().flatten() {
@@ -102,170 +108,42 @@ pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
-/// The generator: `LOADGEN`, or the workspace's own, built now.
-fn generator(root: &Path) -> Result<PathBuf, Error> {
-    if let Some(path) = std::env::var_os("LOADGEN") {
-        let path = PathBuf::from(path);
-        return match path.is_file() {
-            true => Ok(path),
-            false => Err(Error::usage(format!(
-                "LOADGEN: there is no file {}",
-                path.display()
-            ))),
-        };
-    }
-    println!("building the load generator ...");
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let mut command = Command::new("cargo");
-    command
-        .args([
-            "build",
-            "--release",
-            "--package",
-            "loadgen",
-            "--bin",
-            "loadgen",
-        ])
-        .arg("--manifest-path")
-        .arg(root.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .stdin(Stdio::null());
-    let mut process = Process::spawn(&mut command, None).context(|| "start cargo".into())?;
-    match process.wait(Duration::MAX) {
-        Some(status) if status.success() => Ok(target.join("release/loadgen")),
-        _ => Err(Error::environment("the load generator could not be built")),
+/// A profile that none of the entries takes part in is a mistake of the caller.
+fn check_profiles(plan: &Plan<'_>) -> Result<(), Error> {
+    let listed = |row: &Profile| plan.entries.iter().any(|entry| entry.lists(row.name));
+    match plan.profiles.iter().find(|row| !listed(row)) {
+        None => Ok(()),
+        Some(row) => Err(Error::usage(format!(
+            "none of the entries lists {} in its tests",
+            row.name
+        ))),
     }
 }
 
-/// Builds and validates; who fails is not measured.
-fn fit_entries<'a>(plan: &'a Plan<'_>, outcome: &mut Outcome) -> Result<Vec<&'a Entry>, Error> {
-    let mut fit = Vec::new();
-    for entry in &plan.entries {
-        launch::build(entry, plan.mode)?;
-    }
-    for entry in &plan.entries {
-        match refusal(plan, entry)? {
-            None => fit.push(entry),
-            Some(why) => {
-                println!("REFUSED {}: {why}; it is not measured", entry.name);
-                outcome.failed += 1;
-            }
-        }
-    }
-    Ok(fit)
+fn announce(plan: &Plan<'_>, todo: &[(&Profile, u32)], entries: usize) {
+    let per_round: u32 = todo
+        .iter()
+        .map(|(profile, _)| plan.seconds_of(profile) + plan.warmup_seconds())
+        .sum();
+    let runs = todo.len() * entries * plan.rounds as usize;
+    // Starting, connecting, draining and stopping take about half a second.
+    let seconds = per_round as usize * entries * plan.rounds as usize + runs / 2;
+    println!(
+        "{runs} runs, each on a fresh server: about {} min",
+        seconds.div_ceil(60)
+    );
 }
 
-/// Why an entry may not be measured.
-fn refusal(plan: &Plan<'_>, entry: &Entry) -> Result<Option<String>, Error> {
-    for generation in Generation::ALL {
-        let profiles: Vec<String> = plan
-            .profiles
-            .iter()
-            .filter(|row| row.generation == generation)
-            .filter(|row| entry.meta.tests.iter().any(|test| test == row.name))
-            .map(|row| row.name.to_owned())
-            .collect();
-        if profiles.is_empty() {
-            continue;
-        }
-        let tally = validate::run(&validate::Plan {
-            entry,
-            mode: plan.mode,
-            profiles: &profiles,
-            generation: Some(generation),
-            data: plan.data,
-            depth: if plan.quick {
-                Depth::Quick
-            } else {
-                Depth::Full
-            },
-            seed: plan.seed,
-            port: plan.port,
-            ready_within: plan.ready_within,
-            terse: true,
-        })?;
-        println!(
-            "validated {} for {generation}: {}",
-            entry.name,
-            tally.summary()
-        );
-        if tally.failed > 0 {
-            return Ok(Some(format!(
-                "{} checks of {generation} failed",
-                tally.failed
-            )));
-        }
-    }
-    Ok(None)
-}
-
-/// How many connections this machine can hold.
-#[derive(Debug)]
-struct Counts {
-    files: u64,
-    cpus: u32,
-}
-
-impl Counts {
-    fn of_this_machine(cpus: &Split) -> Self {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-        let all = if cpus.is_shared() {
-            cpus.server.len()
-        } else {
-            cpus.server.len() + cpus.client.len()
-        };
-        Self {
-            files: limit.unwrap_or(u64::MAX),
-            cpus: all as u32,
-        }
+impl Plan<'_> {
+    fn seconds_of(&self, profile: &Profile) -> u32 {
+        self.seconds
+            .unwrap_or(if self.quick { 1 } else { profile.duration_secs })
     }
 
-    fn fits_files(&self, connections: u32) -> bool {
-        u64::from(connections) + SPARE_FILES <= self.files
-    }
-
-    /// Counts that were asked for must fit.
-    fn check(&self, asked: &[u32]) -> Result<(), Error> {
-        match asked.iter().find(|count| !self.fits_files(**count)) {
-            None => Ok(()),
-            Some(count) => Err(Error::usage(format!(
-                "--conns {count} does not fit the limit of {} open files",
-                self.files
-            ))),
-        }
-    }
-
-    /// The counts of a profile; those of the table are left out where they do
-    /// not fit, and that is said.
-    fn of(&self, profile: &Profile, plan: &Plan<'_>) -> Vec<u32> {
-        if !plan.connections.is_empty() {
-            return plan.connections.to_vec();
-        }
-        let quick = [profile.quick_connections];
-        let table = if plan.quick {
-            &quick[..]
-        } else {
-            profile.local_connections
-        };
-        let mut fitting = Vec::new();
-        for count in table.iter().copied() {
-            if !self.fits_files(count) {
-                println!(
-                    "{}: {count} connections exceed the limit of {} open files",
-                    profile.name, self.files
-                );
-            } else if count > self.cpus.saturating_mul(CONNECTIONS_PER_CPU) {
-                println!(
-                    "{}: {count} connections are too many for {} CPUs",
-                    profile.name, self.cpus
-                );
-            } else {
-                fitting.push(count);
-            }
-        }
-        fitting
+    /// Of load before each measured run; a quick run relies on the warm-up
+    /// that the generator makes by itself.
+    fn warmup_seconds(&self) -> u32 {
+        u32::from(!self.quick)
     }
 }
 
@@ -289,12 +167,10 @@ fn measure_cells<'a>(
 ) -> Result<Vec<Cell<'a>>, Error> {
     let data = data::folder(plan.data, profile.generation);
     let template_size = load::template_size(profile, &data.join("requests"))?;
-    let seconds = plan
-        .seconds
-        .unwrap_or(if plan.quick { 1 } else { profile.duration_secs });
+    let seconds = plan.seconds_of(profile);
     let mut cells: Vec<Cell<'a>> = entries
         .iter()
-        .filter(|entry| entry.meta.tests.iter().any(|test| test == profile.name))
+        .filter(|entry| entry.lists(profile.name))
         .map(|entry| Cell {
             entry,
             profile,
@@ -318,13 +194,14 @@ fn measure_cells<'a>(
                 profile,
                 connections,
                 seconds,
-                warmup_seconds: u32::from(!plan.quick),
+                warmup_seconds: plan.warmup_seconds(),
                 port,
                 cpus,
                 data: &data,
                 loadgen,
                 ready_within: plan.ready_within,
-            })?;
+            })
+            .unwrap_or_else(|error| Figures::missing(error.to_string()));
             println!(
                 "{} {connections}c round {round}/{} {}: {}",
                 profile.name,
@@ -338,7 +215,7 @@ fn measure_cells<'a>(
     Ok(cells)
 }
 
-fn progress(figures: &measure::Figures) -> String {
+fn progress(figures: &Figures) -> String {
     if let Some(why) = &figures.objection {
         return format!("INVALID: {why}");
     }

@@ -195,6 +195,12 @@ fn run_validate(root: &Path, options: &Validate) -> Result<u8, Error> {
         terse: false,
     })?;
     println!("{}", tally.summary());
+    if tally.passed + tally.failed == 0 {
+        return Err(Error::usage(format!(
+            "nothing about {} was checked",
+            entry.name
+        )));
+    }
     Ok(u8::from(tally.failed > 0))
 }
 
@@ -255,7 +261,10 @@ fn rows(names: &[String], only: Option<Generation>) -> Result<Vec<&'static Profi
 
 fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
     let (entries, names) = sort_words(root, &options.words)?;
-    let profiles = rows(&names, options.place.generation)?;
+    let mut profiles = rows(&names, options.place.generation)?;
+    if names.is_empty() {
+        profiles.retain(|row| entries.iter().any(|entry| entry.lists(row.name)));
+    }
     let mode = Mode::choose(options.place.docker, options.place.native)?;
     let data = make_data(root)?;
     let outcome = bench::run(&bench::Plan {
@@ -273,7 +282,11 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
         seed: fresh_seed(),
     })?;
     println!("{} passed, {} failed", outcome.passed, outcome.failed);
-    Ok(u8::from(outcome.failed > 0))
+    Ok(if outcome.broken {
+        3
+    } else {
+        u8::from(outcome.failed > 0)
+    })
 }
 
 /// Short enough to be typed again.

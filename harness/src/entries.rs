@@ -48,6 +48,13 @@ pub struct Entry {
     pub folder: PathBuf,
 }
 
+impl Entry {
+    /// Whether it takes part in a profile.
+    pub fn lists(&self, profile: &str) -> bool {
+        self.meta.tests.iter().any(|test| test == profile)
+    }
+}
+
 /// Every entry of the repository: the root first, the others by name.
 ///
 /// # Errors

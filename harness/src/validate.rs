@@ -140,7 +140,7 @@ fn wanted(plan: &Plan<'_>, tally: &mut Tally) -> Vec<String> {
         let mut rows = profiles::rows(name).map(|row| row.generation).peekable();
         if rows.peek().is_none() {
             tally.skip(name, "no checks exist for this profile".into(), plan.terse);
-        } else if !listed.contains(name) {
+        } else if !plan.entry.lists(name) {
             let reason = format!(
                 "{} does not list this profile in its tests",
                 plan.entry.name

@@ -213,6 +213,33 @@ fn a_wrong_server_is_refused_and_the_others_are_measured() {
 }
 
 #[test]
+fn a_profile_that_no_entry_lists_is_a_usage_error() {
+    let bench = Bench::new(REPORT);
+    let entry = Entry::fake(None, &["pipelined"]);
+    let run = bench.run(&[&entry], &["json"]);
+    run.expect_code(2);
+    assert!(
+        run.stderr.contains("none of the entries lists json"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn an_entry_that_does_not_start_leaves_the_others_their_turn() {
+    let bench = Bench::new(REPORT);
+    let right = Entry::fake(None, &["pipelined"]);
+    let broken = Entry::fake(Some("dies-at-start"), &["pipelined"]);
+    let run = bench.run(
+        &[&broken, &right],
+        &["pipelined", "--rounds", "1", "--conns", "4"],
+    );
+    run.expect_code(3);
+    assert_eq!(run.last_line(), "1 passed, 1 failed");
+    assert!(bench.result(&right, "pipelined/4").is_some());
+}
+
+#[test]
 fn usage_errors_list_what_exists() {
     let bench = Bench::new(REPORT);
     let entry = Entry::fake(None, &["pipelined"]);

@@ -282,12 +282,14 @@ fn profiles_that_nobody_can_check_are_skipped_with_a_reason() {
         run.last_line()
     );
     let run = Entry::fake(None, &["pipelined"]).validate(&["baseline"]);
-    run.expect_code(0);
+    run.expect_code(2);
     assert!(
         run.stdout.contains("does not list this profile"),
         "{}",
         run.stdout
     );
+    assert_eq!(run.last_line(), "0 passed, 0 failed, 1 skipped");
+    assert!(run.stderr.contains("nothing about "), "{}", run.stderr);
 }
 
 #[test]

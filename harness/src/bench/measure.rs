@@ -61,6 +61,22 @@ pub struct Figures {
     pub objection: Option<String>,
 }
 
+impl Figures {
+    /// Of a run that did not take place.
+    pub fn missing(why: String) -> Self {
+        Self {
+            report: Report::default(),
+            server_cpu_us: None,
+            client_cpu_us: 0.0,
+            server_cores: 0.0,
+            client_cores: 0.0,
+            foreign_cores: 0.0,
+            peak_memory: 0,
+            objection: Some(why),
+        }
+    }
+}
+
 /// Starts a fresh server, runs the load, and stops the server: memory and
 /// leftovers of one run never reach the next.
 ///

@@ -24,7 +24,8 @@ const COLUMNS: [&str; 11] = [
 ];
 
 /// One table: the cells of one profile and connection count, first entry first.
-/// Ratios are of medians against the first entry that was measured.
+/// Ratios are of medians against the first entry that was measured; CPU times
+/// per request are those of the lowest round.
 pub fn table(cells: &[&Cell<'_>], server_cpus: usize) -> String {
     let Some(first) = cells.first() else {
         return String::new();
@@ -58,9 +59,6 @@ fn row(cell: &Cell<'_>, reference: Option<f64>, server_cpus: usize) -> Vec<Strin
         return vec![name, "invalid".into()];
     };
     let ratio = reference.filter(|reference| *reference > 0.0);
-    let server_us = best
-        .server_cpu_us
-        .map(|_| cell.median(|round| round.server_cpu_us.unwrap_or(0.0)));
     vec![
         name,
         thousands(best.report.rps() as u64),
@@ -70,8 +68,8 @@ fn row(cell: &Cell<'_>, reference: Option<f64>, server_cpus: usize) -> Vec<Strin
             || "-".into(),
             |reference| format!("{:.2}", cell.median(rps) / reference),
         ),
-        server_us.map_or_else(|| "-".into(), figure),
-        figure(cell.median(|round| round.client_cpu_us)),
+        cell.server_cpu_us().map_or_else(|| "-".into(), figure),
+        cell.client_cpu_us().map_or_else(|| "-".into(), figure),
         format!(
             "{:.0}%",
             best.server_cores / server_cpus.max(1) as f64 * 100.0

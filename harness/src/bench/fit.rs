@@ -1,0 +1,117 @@
+//! What has to be in order before anything is measured: the generator and the
+//! entries, built, and the entries' answers right.
+
+use super::{Outcome, Plan};
+use crate::check::Depth;
+use crate::cleanup::Process;
+use crate::entries::Entry;
+use crate::error::{Context, Error};
+use crate::launch;
+use crate::profiles::Generation;
+use crate::validate;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// The generator: `LOADGEN`, or the workspace's own, built now.
+pub(super) fn generator(root: &Path) -> Result<PathBuf, Error> {
+    if let Some(path) = std::env::var_os("LOADGEN") {
+        let path = PathBuf::from(path);
+        return match path.is_file() {
+            true => Ok(path),
+            false => Err(Error::usage(format!(
+                "LOADGEN: there is no file {}",
+                path.display()
+            ))),
+        };
+    }
+    println!("building the load generator ...");
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let mut command = Command::new("cargo");
+    command
+        .args([
+            "build",
+            "--release",
+            "--package",
+            "loadgen",
+            "--bin",
+            "loadgen",
+        ])
+        .arg("--manifest-path")
+        .arg(root.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .stdin(Stdio::null());
+    let mut process = Process::spawn(&mut command, None).context(|| "start cargo".into())?;
+    match process.wait(Duration::MAX) {
+        Some(status) if status.success() => Ok(target.join("release/loadgen")),
+        _ => Err(Error::environment("the load generator could not be built")),
+    }
+}
+
+/// Builds and validates; who fails is not measured, and the others still are.
+pub(super) fn fit_entries<'a>(plan: &'a Plan<'_>, outcome: &mut Outcome) -> Vec<&'a Entry> {
+    let mut fit = Vec::new();
+    for entry in &plan.entries {
+        let verdict = launch::build(entry, plan.mode).and_then(|()| refusal(plan, entry));
+        let why = match verdict {
+            Ok(None) => {
+                fit.push(entry);
+                continue;
+            }
+            Ok(Some(why)) => why,
+            Err(error) => {
+                outcome.broken = true;
+                error.to_string()
+            }
+        };
+        println!("REFUSED {}: {why}; it is not measured", entry.name);
+        outcome.failed += 1;
+    }
+    fit
+}
+
+/// Why an entry may not be measured.
+fn refusal(plan: &Plan<'_>, entry: &Entry) -> Result<Option<String>, Error> {
+    for generation in Generation::ALL {
+        let profiles: Vec<String> = plan
+            .profiles
+            .iter()
+            .filter(|row| row.generation == generation)
+            .filter(|row| entry.lists(row.name))
+            .map(|row| row.name.to_owned())
+            .collect();
+        if profiles.is_empty() {
+            continue;
+        }
+        let tally = validate::run(&validate::Plan {
+            entry,
+            mode: plan.mode,
+            profiles: &profiles,
+            generation: Some(generation),
+            data: plan.data,
+            depth: if plan.quick {
+                Depth::Quick
+            } else {
+                Depth::Full
+            },
+            seed: plan.seed,
+            port: plan.port,
+            ready_within: plan.ready_within,
+            terse: true,
+        })?;
+        println!(
+            "validated {} for {generation}: {}",
+            entry.name,
+            tally.summary()
+        );
+        if tally.failed > 0 {
+            return Ok(Some(format!(
+                "{} checks of {generation} failed",
+                tally.failed
+            )));
+        }
+    }
+    Ok(None)
+}
