@@ -113,6 +113,12 @@ pub fn poll_multishot(fd: RawFd) -> Sqe {
     )
 }
 
+/// Reports readability of `fd` once.
+#[inline]
+pub fn poll_once(fd: RawFd) -> Sqe {
+    Sqe::new(opcode::PollAdd::new(types::Fd(fd), libc::POLLIN as u32).build())
+}
+
 /// Puts a completion with `result` and `token` into another ring. Linux 5.18.
 #[inline]
 pub fn msg_ring(ring: RawFd, result: i32, token: Token) -> Sqe {

@@ -80,7 +80,8 @@ impl<'a> Request<'a> {
         self.head.headers
     }
 
-    /// The content coding that the client likes best among `offered`, best first; `None`: send it as it is
+    /// The content coding that the client likes best among `offered`, which lists the server's favourite first;
+    /// `Coding::Identity` is always on offer. `None`: the client takes none of them, not even that
     /// (RFC 9110, 12.5.3).
     pub fn negotiate(&self, offered: &[negotiate::Coding]) -> Option<negotiate::Coding> {
         negotiate::choose(self.header_values("accept-encoding"), offered)

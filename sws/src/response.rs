@@ -218,8 +218,13 @@ impl<'a> Response<'a> {
 
     #[inline]
     fn head(&mut self, content_type: &str) {
+        let start = self.out.len();
         self.start();
-        response::header(self.out, "Content-Type", content_type.as_bytes());
+        if response::try_header(self.out, "Content-Type", content_type.as_bytes()).is_err() {
+            self.out.truncate(start);
+            self.invalid_field = true;
+            self.start();
+        }
     }
 
     #[inline]
@@ -385,6 +390,15 @@ mod tests {
         });
         assert!(text.starts_with("HTTP/1.1 500 "), "{text}");
         assert!(!text.contains("half"));
+    }
+
+    #[test]
+    fn a_content_type_cannot_split_the_head() {
+        let text = answer(Persistence::Implied, false, |r| {
+            r.body("text/plain\r\nSet-Cookie: b", "x")
+        });
+        assert!(text.starts_with("HTTP/1.1 500 "), "{text}");
+        assert!(!text.contains("Set-Cookie"), "{text}");
     }
 
     #[test]

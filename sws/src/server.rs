@@ -401,8 +401,8 @@ impl Running {
         self.wait()
     }
 
-    /// Waits until every reactor has ended; a signal or a failed reactor stops the others.
-    fn wait(mut self) -> Result<(), Error> {
+    /// Waits until every reactor has ended; one that fails stops the others, and its error is returned.
+    pub fn wait(mut self) -> Result<(), Error> {
         let mut result = Ok(());
         let mut left = self.threads.len();
         while left > 0 {

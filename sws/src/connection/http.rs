@@ -20,6 +20,9 @@ use sws_proto::http1::{
     BodyDecoder, Framing, Head, Limits, Method, ParseError, Version, head, response,
 };
 
+/// A streamed body from this length on is received in large pieces.
+const BULK_BYTES: u64 = 128 * 1024;
+
 /// The protocol of one reactor: its handlers, its state, its scratch memory.
 pub(crate) struct Http<S> {
     router: Arc<Router<S>>,
@@ -72,6 +75,10 @@ struct Stream<S> {
     sink: Box<dyn BodySink<S>>,
     decoder: BodyDecoder,
     persistence: Persistence,
+    /// Whether the body is long, as far as is known.
+    bulk: bool,
+    /// Bytes received so far, framing included.
+    received: u64,
 }
 
 impl<S> Default for HttpConn<S> {
@@ -177,6 +184,8 @@ impl<S: 'static> Http<S> {
                     sink,
                     decoder,
                     persistence,
+                    bulk: matches!(head.framing, Framing::Length(bytes) if bytes >= BULK_BYTES),
+                    received: 0,
                 };
                 if head.framing == Framing::None {
                     return work.end_stream(stream, len, out);
@@ -269,7 +278,10 @@ impl<S: 'static> Http<S> {
             }
         };
         if !done {
-            return Step::Wait(used, Waiting::Body);
+            stream.received += used as u64;
+            // How long a chunked body will be shows only as it comes.
+            let bulk = stream.bulk || stream.received >= BULK_BYTES;
+            return Step::Wait(used, if bulk { Waiting::Bulk } else { Waiting::Body });
         }
         match std::mem::replace(place, Place::Head { partial: false }) {
             Place::Stream(stream) => self.work.end_stream(*stream, used, out),

@@ -18,10 +18,11 @@ use sws_ring::Token;
 const LISTENER: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
 const EVENTS: usize = 512;
-/// One receive's buffer; also a step of a connection's budget.
-const SCRATCH_BYTES: usize = 64 * 1024;
+/// One receive's buffer; also a step of a connection's budget. Small requests touch the start of it alone; long bodies
+/// want it large, because each receive may send a window update.
+const SCRATCH_BYTES: usize = 512 * 1024;
 /// Receives of one connection in a turn before others get theirs.
-const RECEIVES_PER_TURN: usize = 4;
+const RECEIVES_PER_TURN: usize = 2;
 const ACCEPTS_PER_TURN: usize = 64;
 
 /// A slot as the engine knows it.
@@ -122,7 +123,7 @@ impl Epoll {
         }
     }
 
-    fn receive<K: Sink>(&mut self, token: Token, sink: &mut K) {
+    fn receive<K: Sink>(&mut self, token: Token, to_the_end: bool, sink: &mut K) {
         let index = token.index() as usize;
         let Some(entry) = self.entries.get(index).copied() else {
             return;
@@ -149,7 +150,7 @@ impl Epoll {
                     let count = count as usize;
                     if !sink.received(token, &self.scratch[..count]) {
                         Some(ReceiveEnd::Paused)
-                    } else if count < self.scratch.len() {
+                    } else if count < self.scratch.len() && !to_the_end {
                         // Drained: what comes later makes an edge.
                         return;
                     } else {
@@ -249,7 +250,7 @@ impl Engine for Epoll {
         }
         for _ in 0..self.ready.len() {
             if let Some(token) = self.ready.pop_front() {
-                self.receive(token, sink);
+                self.receive(token, true, sink);
             }
         }
         for index in 0..count {
@@ -269,7 +270,8 @@ impl Engine for Epoll {
                         sink.writable(token);
                     }
                     if events & !(libc::EPOLLOUT as u32) != 0 {
-                        self.receive(token, sink);
+                        let ended = libc::EPOLLRDHUP | libc::EPOLLHUP | libc::EPOLLERR;
+                        self.receive(token, events & ended as u32 != 0, sink);
                     }
                 }
             }
@@ -340,7 +342,13 @@ impl Engine for Epoll {
         }
     }
 
-    fn pause_receive(&mut self, _fd: RawFd, token: Token) {
+    fn arm_bulk_receive(&mut self, fd: RawFd, token: Token) {
+        self.arm_receive(fd, token);
+    }
+
+    const BULK: bool = false;
+
+    fn pause_receive(&mut self, _fd: RawFd, token: Token, _bulk: bool) {
         if let Some(entry) = self.entries.get_mut(token.index() as usize)
             && entry.generation == token.generation()
             && std::mem::take(&mut entry.receiving)

@@ -33,8 +33,15 @@ pub(crate) trait Engine {
     /// Receives again after [`Sink::receive_ended`] said that it had ended without the connection being over.
     fn arm_receive(&mut self, fd: RawFd, token: Token);
 
-    /// Asks for receiving to end; [`Sink::receive_ended`] follows.
-    fn pause_receive(&mut self, fd: RawFd, token: Token);
+    /// Receives once, as much as there is, in large pieces: what a long body costs is the number of receives, each of
+    /// which may send a window update. Ends by itself with [`Sink::receive_ended`].
+    fn arm_bulk_receive(&mut self, fd: RawFd, token: Token);
+
+    /// Whether [`arm_bulk_receive`](Self::arm_bulk_receive) differs from [`arm_receive`](Self::arm_receive).
+    const BULK: bool;
+
+    /// Asks for receiving (`bulk`: in large pieces) to end; [`Sink::receive_ended`] follows.
+    fn pause_receive(&mut self, fd: RawFd, token: Token, bulk: bool);
 
     /// Sends from a batch buffer that stays as it is until the next turn is over.
     ///
@@ -102,6 +109,9 @@ pub(crate) trait Sink {
     ///
     /// Returns whether the connection wants more now (an engine that reads in a loop stops otherwise).
     fn received(&mut self, token: Token, bytes: &[u8]) -> bool;
+
+    /// The descriptor of a connection that is there and has not been given up.
+    fn descriptor(&mut self, token: Token) -> Option<RawFd>;
 
     /// Receiving is no longer armed.
     fn receive_ended(&mut self, token: Token, end: ReceiveEnd);

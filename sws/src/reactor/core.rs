@@ -283,7 +283,7 @@ impl<P: Protocol> Core<P> {
         match waiting {
             Waiting::Request => self.timeouts.idle,
             Waiting::Head => self.timeouts.head,
-            Waiting::Body => self.timeouts.body,
+            Waiting::Body | Waiting::Bulk => self.timeouts.body,
         }
     }
 
@@ -481,6 +481,12 @@ impl<P: Protocol> Core<P> {
                     slot.flags.set(Flags::CLOSING);
                     self.mark_dirty(index);
                 }
+                let bulk = waiting == Waiting::Bulk;
+                let slot = &mut self.slots[index];
+                if bulk != slot.flags.any(Flags::BULK) {
+                    slot.flags.toggle(Flags::BULK);
+                    self.mark_dirty(index);
+                }
                 self.wait_for(index, waiting);
             }
             Next::Blocked => {
@@ -613,13 +619,19 @@ impl<P: Protocol> Sink for Core<P> {
         !self.slots[index].flags.any(Flags::BLOCKED)
     }
 
+    fn descriptor(&mut self, token: Token) -> Option<RawFd> {
+        let slot = self.slots.live(token.index(), token.generation())?;
+        (!slot.flags.any(Flags::BROKEN)).then_some(slot.fd)
+    }
+
     fn receive_ended(&mut self, token: Token, end: ReceiveEnd) {
         let index = token.index();
         let Some(slot) = self.slots.live(index, token.generation()) else {
             self.counters.stale_completions += 1;
             return;
         };
-        slot.flags.clear(Flags::RECEIVING | Flags::PAUSING);
+        slot.flags
+            .clear(Flags::RECEIVING | Flags::PAUSING | Flags::BULK_ARMED);
         match end {
             ReceiveEnd::Eof => {
                 slot.flags.set(Flags::PEER_EOF);

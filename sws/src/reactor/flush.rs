@@ -37,6 +37,8 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
         }
         if slot.flags.any(Flags::BLOCKED) {
             self.hold_back(index);
+        } else if slot.flags.any(Flags::BULK) {
+            self.change_to_bulk(index);
         }
         if self.core.slots[index].cold.is_some() {
             self.core.drop_empty_cold(index);
@@ -165,7 +167,19 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
             self.core.resumable.push_back((index, slot.generation));
         } else if slot.flags.any(Flags::RECEIVING) && !slot.flags.any(Flags::PAUSING) {
             slot.flags.set(Flags::PAUSING);
-            self.engine.pause_receive(slot.fd, slot.token(index));
+            let bulk = slot.flags.any(Flags::BULK_ARMED);
+            self.engine.pause_receive(slot.fd, slot.token(index), bulk);
+        }
+    }
+
+    /// Ends the usual receive when a long body is to come; the receive for large pieces is armed in its place.
+    fn change_to_bulk(&mut self, index: u32) {
+        let slot = &mut self.core.slots[index];
+        let settled =
+            slot.flags.any(Flags::RECEIVING) && !slot.flags.any(Flags::BULK_ARMED | Flags::PAUSING);
+        if E::BULK && settled {
+            slot.flags.set(Flags::PAUSING);
+            self.engine.pause_receive(slot.fd, slot.token(index), false);
         }
     }
 

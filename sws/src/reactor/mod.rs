@@ -97,7 +97,12 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
             let (fd, token) = (slot.fd, slot.token(index));
             if slot.flags.any(Flags::ATTACHED) {
                 slot.flags.set(Flags::RECEIVING);
-                self.engine.arm_receive(fd, token);
+                if slot.flags.any(Flags::BULK) && !slot.flags.any(Flags::CLOSING) {
+                    slot.flags.set(Flags::BULK_ARMED);
+                    self.engine.arm_bulk_receive(fd, token);
+                } else {
+                    self.engine.arm_receive(fd, token);
+                }
             } else if self.engine.attach(fd, token).is_ok() {
                 slot.flags.set(Flags::RECEIVING | Flags::ATTACHED);
             } else {

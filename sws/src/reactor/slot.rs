@@ -32,6 +32,10 @@ impl Flags {
     pub(crate) const SERVED: Self = Self(1 << 10);
     /// The engine has the descriptor.
     pub(crate) const ATTACHED: Self = Self(1 << 11);
+    /// The rest of a long body is awaited: it is received in large pieces.
+    pub(crate) const BULK: Self = Self(1 << 13);
+    /// The armed receive is one for large pieces.
+    pub(crate) const BULK_ARMED: Self = Self(1 << 14);
     /// An owned send took less than given; it goes on when the socket is writable.
     pub(crate) const WANTS_WRITABLE: Self = Self(1 << 12);
 
@@ -44,6 +48,11 @@ impl Flags {
     #[inline]
     pub(crate) fn set(&mut self, flags: Self) {
         self.0 |= flags.0;
+    }
+
+    #[inline]
+    pub(crate) fn toggle(&mut self, flags: Self) {
+        self.0 ^= flags.0;
     }
 
     #[inline]
@@ -70,6 +79,8 @@ pub(crate) enum Waiting {
     Head,
     /// The rest of a body.
     Body,
+    /// The rest of a long body, which nobody holds: it may come in pieces as large as there is room for.
+    Bulk,
 }
 
 /// A piece of a batch buffer.
