@@ -131,38 +131,42 @@ fn aligned(rows: &[Vec<String>]) -> String {
 fn notes(cells: &[&Cell<'_>]) -> String {
     let mut text = String::new();
     for cell in cells {
-        let name = &cell.entry.name;
         for (number, round) in cell.rounds.iter().enumerate() {
             if let Some(why) = &round.objection {
+                let name = &cell.entry.name;
                 text += &format!("  {name}, round {} does not count: {why}\n", number + 1);
             }
         }
-        if cell.profile.expects_errors && cell.best().is_some_and(|best| errors(best) > 0) {
-            text += &format!("  {name}: the load provokes errors and expects them\n");
-        }
-        if cell.best().is_some() {
-            text += &limits(cell);
-        }
+    }
+    let measured = || cells.iter().filter(|cell| cell.best().is_some());
+    let disturbed: Vec<f64> = measured()
+        .map(|cell| cell.median(|r| r.foreign_cores))
+        .collect();
+    let most = disturbed.into_iter().fold(0.0, f64::max);
+    if most > FOREIGN_MAX {
+        text += &format!(
+            "  other processes used up to {most:.1} of the measured CPUs: compare CPU per request, not rates\n"
+        );
+    }
+    let limited: Vec<&str> = measured()
+        .filter(|cell| is_limited(cell))
+        .map(|cell| cell.entry.name.as_str())
+        .collect();
+    if !limited.is_empty() {
+        text += &format!(
+            "  the load generator was at its limit with {}: compare CPU per request, not rates\n",
+            limited.join(", ")
+        );
+    }
+    if measured().any(|cell| cell.profile.expects_errors) {
+        text += "  the load provokes errors and expects them\n";
     }
     text
 }
 
-/// Says when the rate is not the server's limit.
-fn limits(cell: &Cell<'_>) -> String {
-    let name = &cell.entry.name;
-    let foreign = cell.median(|round| round.foreign_cores);
-    let client = cell.median(|round| round.client_cores) / cell.threads.max(1) as f64;
-    let mut text = String::new();
-    if foreign > FOREIGN_MAX {
-        text += &format!(
-            "  {name}: other processes used {foreign:.1} of the measured CPUs; compare CPU per request, not rates\n"
-        );
-    } else if client > SATURATED {
-        text += &format!(
-            "  {name}: the load generator was at its limit; compare CPU per request, not rates\n"
-        );
-    }
-    text
+/// Whether the generator had nothing left to give.
+fn is_limited(cell: &Cell<'_>) -> bool {
+    cell.median(|round| round.client_cores) / cell.threads.max(1) as f64 > SATURATED
 }
 
 /// The two lines per measurement that the arena's CI reads.
@@ -223,13 +227,13 @@ mod tests {
         round.client_cores = 0.99;
         let text = table(&[&cell(&entry, "json", vec![round.clone()])], 1);
         assert!(
-            text.contains("sws: the load generator was at its limit"),
+            text.contains("the load generator was at its limit with sws:"),
             "{text}"
         );
         round.foreign_cores = 0.8;
         let text = table(&[&cell(&entry, "json", vec![round])], 1);
         assert!(
-            text.contains("other processes used 0.8 of the measured CPUs"),
+            text.contains("other processes used up to 0.8 of the measured CPUs"),
             "{text}"
         );
         let text = table(&[&cell(&entry, "json", vec![figures(100, None)])], 1);
