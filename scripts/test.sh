@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# All checks of the project but the end-to-end runs of validate.sh and benchmark.sh (see .ci/run).
+#   scripts/test.sh [FUZZ_SECONDS]
+# FUZZ_SECONDS (60): how long the parsers are fuzzed.
+set -euo pipefail
+
+fuzz_seconds="${1:-60}"
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+step() { printf '\n=== %s\n' "$*"; }
+
+step 'format'
+cargo fmt --all --check
+for folder in frameworks/hyper fuzz; do
+    cargo fmt --manifest-path "$folder/Cargo.toml" --check
+done
+
+step 'lints'
+cargo clippy --workspace --all-targets --locked -- --deny warnings
+cargo clippy --manifest-path frameworks/hyper/Cargo.toml --all-targets --locked -- --deny warnings
+
+step 'documentation'
+RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --locked --quiet
+
+step 'shell scripts'
+if command -v shellcheck > /dev/null; then
+    shellcheck ./*.sh scripts/*.sh frameworks/*/*.sh .ci/run
+else
+    echo 'skipped: shellcheck is not installed'
+fi
+
+step 'tests'
+cargo test --workspace --locked
+
+step "fuzzing, ${fuzz_seconds} s"
+if command -v c++ > /dev/null; then
+    scripts/fuzz.sh "$fuzz_seconds"
+else
+    echo 'skipped: fuzzing needs a C++ compiler'
+fi
+
+echo
+echo 'all checks passed'
