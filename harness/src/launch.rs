@@ -80,6 +80,22 @@ pub struct Start<'a> {
     pub ready_within: Duration,
 }
 
+/// What to know about a native run of an entry that means to use io_uring on a
+/// machine that forbids it: it may fall back to something else unseen.
+pub fn caution(entry: &Entry, mode: &Mode) -> Option<String> {
+    if entry.meta.engine != "io_uring" || !matches!(mode, Mode::Native) {
+        return None;
+    }
+    let value = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok()?;
+    let value = value.trim();
+    (value != "0").then(|| {
+        format!(
+            "caution: kernel.io_uring_disabled is {value}: {} is built for io_uring and may run on something else",
+            entry.name
+        )
+    })
+}
+
 /// Builds an entry with its own script or with Docker; output goes to the
 /// terminal.
 ///
@@ -96,6 +112,9 @@ pub fn build(entry: &Entry, mode: &Mode) -> Result<(), Error> {
         Mode::Docker(docker) => docker.build_command(entry),
     };
     println!("building {} ...", entry.name);
+    if let Some(caution) = caution(entry, mode) {
+        println!("{caution}");
+    }
     // The report's lines and the builder's must not overtake each other.
     let _ = std::io::stdout().flush();
     let mut process = Process::spawn(command.stdin(Stdio::null()), None)
@@ -358,6 +377,17 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains(&format!("port {port} is in use")), "{text}");
         assert!(text.contains(&std::process::id().to_string()), "{text}");
+    }
+
+    #[test]
+    fn only_io_uring_entries_can_be_cautioned() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut entry = entry(folder.path(), "");
+        assert_eq!(caution(&entry, &Mode::Native), None);
+        entry.meta.engine = "io_uring".into();
+        let forbidden = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled")
+            .is_ok_and(|value| value.trim() != "0");
+        assert_eq!(caution(&entry, &Mode::Native).is_some(), forbidden);
     }
 
     #[test]

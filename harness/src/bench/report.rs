@@ -39,7 +39,7 @@ pub fn table(cells: &[&Cell<'_>], server_cpus: usize) -> String {
         rows.push(row(cell, reference, server_cpus));
     }
     let heading = format!(
-        "{} ({}), {} connections, {} rounds of {} s",
+        "{} ({}), {} connections, {} round(s) of {} s",
         first.profile.name,
         first.profile.generation,
         first.connections,
@@ -131,12 +131,7 @@ fn aligned(rows: &[Vec<String>]) -> String {
 fn notes(cells: &[&Cell<'_>]) -> String {
     let mut text = String::new();
     for cell in cells {
-        for (number, round) in cell.rounds.iter().enumerate() {
-            if let Some(why) = &round.objection {
-                let name = &cell.entry.name;
-                text += &format!("  {name}, round {} does not count: {why}\n", number + 1);
-            }
-        }
+        text += &objections(cell);
     }
     let measured = || cells.iter().filter(|cell| cell.best().is_some());
     let disturbed: Vec<f64> = measured()
@@ -162,6 +157,29 @@ fn notes(cells: &[&Cell<'_>]) -> String {
         text += "  the load provokes errors and expects them\n";
     }
     text
+}
+
+/// The rounds that do not count, those with the same reason in one line.
+fn objections(cell: &Cell<'_>) -> String {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for (index, round) in cell.rounds.iter().enumerate() {
+        let Some(why) = &round.objection else {
+            continue;
+        };
+        let number = (index + 1).to_string();
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, rounds)) => rounds.push(number),
+            None => reasons.push((why, vec![number])),
+        }
+    }
+    let line = |(why, rounds): (&str, Vec<String>)| {
+        format!(
+            "  {}: round {} does not count: {why}\n",
+            cell.entry.name,
+            rounds.join(", ")
+        )
+    };
+    reasons.into_iter().map(line).collect()
 }
 
 /// Whether the generator had nothing left to give.
@@ -200,7 +218,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[0],
-            "baseline (2026-03), 512 connections, 1 rounds of 2 s"
+            "baseline (2026-03), 512 connections, 1 round(s) of 2 s"
         );
         assert!(
             lines[2].contains("broken") && lines[2].ends_with("invalid"),
@@ -215,7 +233,7 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("broken, round 1 does not count: read: 3"),
+            text.contains("broken: round 1 does not count: read: 3"),
             "{text}"
         );
     }
