@@ -24,6 +24,8 @@ const BULK: u8 = 9;
 const BUFFER_GROUP: u16 = 0;
 /// Where large pieces of long bodies are received, one connection after the other: half of a usual second-level cache.
 const BULK_BYTES: usize = 512 * 1024;
+/// Large pieces for one connection in a turn before others get theirs.
+const BULK_RECEIVES_PER_TURN: usize = 4;
 /// Tokens of operations that belong to no slot.
 const fn own(op: u8) -> Token {
     Token::new(1, op, 0)
@@ -140,17 +142,22 @@ impl Uring {
             sink.receive_ended(cqe.token, end);
             return;
         }
-        let end = match receive_now(fd, &mut self.bulk) {
-            Ok(0) => ReceiveEnd::Eof,
-            Ok(count) => {
-                sink.received(cqe.token, &self.bulk[..count]);
-                ReceiveEnd::Paused
+        let mut end = ReceiveEnd::Paused;
+        for _ in 0..BULK_RECEIVES_PER_TURN {
+            match receive_now(fd, &mut self.bulk) {
+                Ok(0) => end = ReceiveEnd::Eof,
+                Ok(count) => {
+                    if sink.received(cqe.token, &self.bulk[..count]) && count == self.bulk.len() {
+                        continue;
+                    }
+                }
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {}
+                    _ => end = ReceiveEnd::Broken,
+                },
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => ReceiveEnd::Paused,
-                _ => ReceiveEnd::Broken,
-            },
-        };
+            break;
+        }
         sink.receive_ended(cqe.token, end);
     }
 
