@@ -36,6 +36,8 @@ pub(crate) struct Outcome {
     pub client: Client,
     /// Connections that were up at least once.
     pub connected: usize,
+    /// Completions that the kernel had no memory for; the state of some connection is unknown then.
+    pub dropped: u64,
     /// The signal that ended the run early.
     pub stop: Option<Stop>,
 }
@@ -47,6 +49,9 @@ pub(crate) struct Client {
     pub system: Duration,
     /// Busy part of the busiest thread, 0 to 1.
     pub busiest: f64,
+    /// Part of the CPUs that the threads may use, 0 to 1: many threads can keep few CPUs busy while each of
+    /// them seems idle.
+    pub cpus_busy: f64,
 }
 
 /// Runs the plan.
@@ -188,6 +193,7 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         trouble: Trouble::default(),
         client: Client::default(),
         connected: 0,
+        dropped: 0,
         stop: borders.stop,
     };
     for report in reports {
@@ -195,9 +201,19 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         outcome.tally.merge(&report.tally);
         outcome.trouble += &report.trouble;
         outcome.connected += report.connected;
+        outcome.dropped += u64::from(report.dropped);
         outcome.client.user += report.cpu.user;
         outcome.client.system += report.cpu.system;
         outcome.client.busiest = outcome.client.busiest.max(report.cpu.busy());
+    }
+    let cpus = plan
+        .cpus
+        .as_ref()
+        .map_or_else(|| sys::allowed_cpus().len(), |cpus| cpus.0.len());
+    let available = outcome.elapsed.as_secs_f64() * cpus.min(plan.threads as usize) as f64;
+    if available > 0.0 {
+        let used = outcome.client.user + outcome.client.system;
+        outcome.client.cpus_busy = used.as_secs_f64() / available;
     }
     Ok(outcome)
 }

@@ -3,7 +3,8 @@
 use crate::{error::exit, plan::Plan, run::Outcome};
 use std::io;
 
-/// Above this, the busiest thread may have kept answers waiting, and the client is part of what was measured.
+/// When a thread, or all CPUs together, are busy for more than this part of the time, answers may have waited
+/// for the client, and it is part of what was measured.
 const CLIENT_BOUND: f64 = 0.85;
 
 /// A judgement over a whole run: every answer is checked, also those of warm-up and drain.
@@ -30,6 +31,12 @@ impl Verdict {
         if !balanced {
             problems.push("the books do not balance: this is a bug of this program".into());
         }
+        if outcome.dropped > 0 {
+            problems.push(format!(
+                "the kernel dropped {} completions for want of memory",
+                outcome.dropped
+            ));
+        }
         let nothing = outcome.ledger.window.answered() == 0;
         if nothing {
             problems.insert(0, "no request was answered in the window".into());
@@ -47,7 +54,7 @@ impl Verdict {
         Self {
             valid: problems.is_empty(),
             balanced,
-            client_bound: outcome.client.busiest >= CLIENT_BOUND,
+            client_bound: outcome.client.busiest.max(outcome.client.cpus_busy) >= CLIENT_BOUND,
             problems,
             exit_code,
         }

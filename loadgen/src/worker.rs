@@ -78,7 +78,6 @@ pub(crate) struct Worker<'p> {
     next_tick: Nanos,
     next_scan: Nanos,
     to_open: VecDeque<u32>,
-    connecting: u32,
     have_been_up: usize,
     fire_and_forget: bool,
     /// Rendered requests of connections that were closed during a send, until its completion.
@@ -132,7 +131,6 @@ impl<'p> Worker<'p> {
             next_tick: 0,
             next_scan: 0,
             to_open: (0..count).collect(),
-            connecting: 0,
             have_been_up: 0,
             fire_and_forget,
             orphans: HashMap::new(),

@@ -193,6 +193,7 @@ struct ClientUse {
     sys_sec: f64,
     cpu_us_per_answer: f64,
     busy_max: f64,
+    cpus_busy: f64,
 }
 
 #[derive(Serialize)]
@@ -200,6 +201,8 @@ struct Judgement<'a> {
     valid: bool,
     counts_balance: bool,
     bound: &'a str,
+    /// Requests in flight by rate times latency, over those that there should be; 1 when nothing is missing.
+    littles_law: Option<f64>,
     exit_status: u8,
     notes: &'a [String],
 }
@@ -262,11 +265,20 @@ impl<'a> Report<'a> {
                 } else {
                     "unknown"
                 },
+                littles_law: littles_law(plan, outcome),
                 exit_status: verdict.exit_code,
                 notes: &verdict.problems,
             },
         }
     }
+}
+
+fn littles_law(plan: &Plan, outcome: &Outcome) -> Option<f64> {
+    let answered = outcome.ledger.window.answered() as f64;
+    let waited = outcome.tally.latencies.mean() as f64 / 1e9 * answered;
+    let in_flight = per(waited, outcome.elapsed.as_secs_f64());
+    let meant = f64::from(plan.connections) * f64::from(plan.depth);
+    (answered > 0.0).then(|| rounded(in_flight / meant, 1e3))
 }
 
 fn per_template<'a>(plan: &'a Plan, outcome: &Outcome) -> Option<Vec<PerTemplate<'a>>> {
@@ -423,6 +435,7 @@ impl ClientUse {
             sys_sec: rounded(client.system.as_secs_f64(), 1e6),
             cpu_us_per_answer: rounded(per(cpu * 1e6, answers), 1e4),
             busy_max: rounded(client.busiest, 1e3),
+            cpus_busy: rounded(client.cpus_busy, 1e3),
         }
     }
 }

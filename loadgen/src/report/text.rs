@@ -160,15 +160,16 @@ fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
     let seconds = (client.user + client.system).as_secs_f64();
     writeln!(
         out,
-        "  Client:   {:.2}us CPU per answer, {seconds:.2}s in all ({:.2}s user), busiest thread {:.0}%",
+        "  Client:   {:.2}us CPU per answer, {seconds:.2}s in all ({:.2}s user), busiest thread {:.0}%, CPUs {:.0}%",
         per(seconds * 1e6, window.answered() as f64),
         client.user.as_secs_f64(),
-        client.busiest * 100.0
+        client.busiest * 100.0,
+        client.cpus_busy * 100.0
     )?;
     let ledger = &outcome.ledger;
     writeln!(
         out,
-        "  Books:    {} in flight + {} sent = {} ok + {} bad + {} lost + {} unfinished",
+        "  Books:    {} in flight + {} sent = {} ok + {} bad + {} lost + {} in flight",
         ledger.in_flight_at_start,
         window.sent,
         window.ok,
@@ -208,7 +209,7 @@ fn judgement(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
     if verdict.client_bound {
         writeln!(
             out,
-            "  Note:     the client was at its limit, so the server may be faster than this shows; use more threads"
+            "  Note:     the client was at its limit, so the server may be faster than this shows"
         )?;
     }
     Ok(())

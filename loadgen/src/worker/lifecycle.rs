@@ -10,8 +10,10 @@ use crate::{
 use std::time::Duration;
 use sws_ring::{Cqe, Token, op, sys};
 
-/// Connects under way at a time: a burst beyond the server's backlog would cost a second each.
-const CONNECTING_MAX: u32 = 256;
+/// Connections opened in one turn, so that answers do not wait for all of them. There is no bound on how many
+/// are connecting: where the server's backlog overflows, each waits a second for its retry, and a bound would
+/// let them wait one after the other.
+const OPENS_PER_TURN: usize = 256;
 /// Wait after the first connection without an answer; doubled for each further one.
 const BACK_OFF_MIN: Duration = Duration::from_millis(10);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
@@ -33,9 +35,9 @@ pub(super) fn close_due(conn: &Conn, index: u32, now: Nanos) -> Due {
 }
 
 impl Worker<'_> {
-    /// Opens connections that wait for it, as many as may connect at a time.
+    /// Opens connections whose turn it is.
     pub(super) fn open_waiting(&mut self, now: Nanos) {
-        while self.connecting < CONNECTING_MAX {
+        for _ in 0..OPENS_PER_TURN {
             let Some(index) = self.to_open.pop_front() else {
                 return;
             };
@@ -59,7 +61,6 @@ impl Worker<'_> {
         let conn = &mut self.conns[index as usize];
         conn.open(fd, now);
         conn.flags |= flag::CONNECTING;
-        self.connecting += 1;
         let token = Token::new(conn.generation, kind::CONNECT, index);
         wire::connect(&mut self.ring, fd, &self.plan.address, token);
     }
@@ -79,7 +80,6 @@ impl Worker<'_> {
     }
 
     pub(super) fn connected(&mut self, cqe: Cqe, index: u32, now: Nanos) {
-        self.connecting -= 1;
         let conn = &mut self.conns[index as usize];
         conn.flags &= !flag::CONNECTING;
         conn.progress = now;
@@ -129,9 +129,6 @@ impl Worker<'_> {
         let conn = &mut self.conns[index as usize];
         if conn.fd < 0 {
             return;
-        }
-        if conn.has(flag::CONNECTING) {
-            self.connecting -= 1;
         }
         let operations = [
             (flag::RECEIVING, kind::RECEIVE),

@@ -95,6 +95,8 @@ pub(crate) struct WorkerReport {
     pub cpu: CpuUse,
     /// Connections that have been up at least once.
     pub connected: usize,
+    /// Completions that the kernel had no memory for.
+    pub dropped: u32,
 }
 
 impl Worker<'_> {
@@ -171,6 +173,7 @@ impl Worker<'_> {
             trouble: mem::take(&mut self.trouble),
             cpu: stages.cpu,
             connected: self.have_been_up,
+            dropped: self.ring.dropped_cqes(),
         };
         self.take_down();
         Ok(report)
