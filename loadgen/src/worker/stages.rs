@@ -1,6 +1,6 @@
 //! Warm-up, window, drain: what is counted where, and the end.
 
-use super::{TICK, Worker, kind};
+use super::{TICK, Worker, kind, lifecycle::reset_on_close};
 use crate::{
     books::Ledger,
     clock::{self, Nanos},
@@ -195,6 +195,7 @@ impl Worker<'_> {
         }
         for conn in &self.conns {
             if conn.fd >= 0 {
+                reset_on_close(conn.fd);
                 sys::close(conn.fd);
             }
         }
