@@ -33,7 +33,7 @@ Exit status:
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, after_help = AFTER_HELP, args_override_self = true)]
 pub(crate) struct Args {
-    /// Where to send to: http://host[:port][/path]. With --raw the path is not used, and without a URL the
+    /// Where to send to, as http://HOST:PORT/PATH. With --raw the path is not used, and without a URL the
     /// Host header of the first template names the target
     pub url: Option<String>,
 
@@ -108,6 +108,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "BYTES", default_value = "4096", allow_negative_numbers = true,
         value_parser = RangedU64ValueParser::<u32>::new().range(RECEIVE_BUFFER_RANGE))]
     pub recv_buf: u32,
+
+    /// Track every send to its completion. Slower; by default that is done only where the kernel fails the
+    /// self-test of untracked ones
+    #[arg(long)]
+    pub tracked_sends: bool,
 
     /// Bytes that may wait in each socket to be sent; by default the system decides
     #[arg(long, value_name = "BYTES", allow_negative_numbers = true,

@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub cpus: Option<Cpus>,
     pub seed: u64,
     pub receive_buffer: usize,
+    /// Never send without tracking.
+    pub tracked_sends: bool,
     /// Send buffer of each socket, where the system is not to decide.
     pub send_buffer: Option<u32>,
     pub json: bool,
@@ -109,6 +111,7 @@ impl Plan {
             cpus: args.cpus,
             seed: args.seed.unwrap_or_else(draw_seed),
             receive_buffer: args.recv_buf as usize,
+            tracked_sends: args.tracked_sends,
             send_buffer: args.send_buf,
             json: args.json,
             template_latency: args.per_tpl_latency,

@@ -36,6 +36,8 @@ pub(crate) struct Outcome {
     pub client: Client,
     /// Connections that were up at least once.
     pub connected: usize,
+    /// Connections that owed an answer and had been silent for long when the run was over.
+    pub silent: usize,
     /// Completions that the kernel had no memory for; the state of some connection is unknown then.
     pub dropped: u64,
     /// The signal that ended the run early.
@@ -57,6 +59,7 @@ pub(crate) struct Client {
 /// Runs the plan.
 pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
     let features = Features::detect().map_err(|error| Failure::Machine(error.to_string()))?;
+    let fire_and_forget = features.fire_and_forget && !plan.tracked_sends;
     let control = Control::new();
     thread::scope(|scope| {
         let mut threads = Vec::new();
@@ -64,7 +67,7 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
         for number in 0..plan.threads {
             let control = &control;
             let body = move || {
-                let report = work(plan, control, number, features.fire_and_forget);
+                let report = work(plan, control, number, fire_and_forget);
                 if report.is_err() {
                     control.fail();
                 }
@@ -193,6 +196,7 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         trouble: Trouble::default(),
         client: Client::default(),
         connected: 0,
+        silent: 0,
         dropped: 0,
         stop: borders.stop,
     };
@@ -201,6 +205,7 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         outcome.tally.merge(&report.tally);
         outcome.trouble += &report.trouble;
         outcome.connected += report.connected;
+        outcome.silent += report.silent;
         outcome.dropped += u64::from(report.dropped);
         outcome.client.user += report.cpu.user;
         outcome.client.system += report.cpu.system;

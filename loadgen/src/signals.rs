@@ -22,7 +22,7 @@ impl Stop {
     }
 }
 
-/// Holds the stop signals back from this thread and those that it starts later, so that [`wait`] gets them.
+/// Holds the stop signals back from this thread and those that it starts later, so that [`Signals::wait`] gets them.
 #[derive(Debug)]
 pub(crate) struct Signals {
     set: libc::sigset_t,

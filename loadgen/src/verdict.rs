@@ -1,6 +1,6 @@
 //! What the numbers of a run are worth.
 
-use crate::{error::exit, plan::Plan, run::Outcome};
+use crate::{duration::display, error::exit, plan::Plan, run::Outcome, worker::SILENCE};
 use std::io;
 
 /// When a thread, or all CPUs together, are busy for more than this part of the time, answers may have waited
@@ -119,13 +119,20 @@ fn answers(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
         format!(
             "{} connections were stuck for {} ({} requests timed out)",
             trouble.stuck,
-            crate::duration::display(plan.timeout),
+            display(plan.timeout),
             total.timed_out
         ),
     );
 }
 
 fn connections(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
+    if outcome.silent > 0 {
+        problems.push(format!(
+            "{} connections were stuck when the run was over: silent for more than {}",
+            outcome.silent,
+            display(SILENCE)
+        ));
+    }
     for (errno, count) in &outcome.trouble.connect {
         problems.push(format!(
             "{count} connects to {} failed: {}",

@@ -27,7 +27,7 @@ use std::{
 };
 use sws_ring::{BufRing, Cqe, Ring, Token, op};
 
-pub(crate) use stages::WorkerReport;
+pub(crate) use stages::{SILENCE, WorkerReport};
 
 /// Longest wait for completions: how late the end of the window, a retry or a timeout may be noticed.
 const TICK: Duration = Duration::from_millis(20);

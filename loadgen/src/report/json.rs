@@ -178,6 +178,7 @@ struct ErrorsDetail {
     broken: u64,
     send_failed: u64,
     stuck: u64,
+    stuck_at_end: usize,
     unsolicited: u64,
     malformed: BTreeMap<&'static str, u64>,
     never_connected: u64,
@@ -412,6 +413,7 @@ impl ErrorsDetail {
             broken: trouble.broken,
             send_failed: trouble.send_failed,
             stuck: trouble.stuck,
+            stuck_at_end: outcome.silent,
             unsolicited: trouble.unsolicited,
             malformed: trouble
                 .malformed_kinds()

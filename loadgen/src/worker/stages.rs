@@ -15,6 +15,9 @@ use sws_ring::{Token, op, sys};
 /// How long to listen after the last answer that is owed. A server that answers more often than it is asked
 /// has the rest of its answers still to send.
 const LISTEN: Duration = Duration::from_millis(50);
+/// A connection that owes an answer and has been silent for this long when the run is over did not just run
+/// out of time. Only of use where the timeout is longer than the run.
+pub(crate) const SILENCE: Duration = Duration::from_secs(3);
 /// How long to wait for the last operations to end before their memory is given up instead of freed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -95,6 +98,8 @@ pub(crate) struct WorkerReport {
     pub cpu: CpuUse,
     /// Connections that have been up at least once.
     pub connected: usize,
+    /// Connections that had been silent for [`SILENCE`] when the run was over.
+    pub silent: usize,
     /// Completions that the kernel had no memory for.
     pub dropped: u32,
 }
@@ -173,10 +178,20 @@ impl Worker<'_> {
             trouble: mem::take(&mut self.trouble),
             cpu: stages.cpu,
             connected: self.have_been_up,
+            silent: self.silent(),
             dropped: self.ring.dropped_cqes(),
         };
         self.take_down();
         Ok(report)
+    }
+
+    fn silent(&self) -> usize {
+        let earlier = clock::now().saturating_sub(clock::nanos(SILENCE));
+        let silent = self
+            .conns
+            .iter()
+            .filter(|conn| conn.is_stuck_since(earlier));
+        silent.count()
     }
 
     fn take_down(mut self) {

@@ -45,6 +45,22 @@ fn a_stuck_connection_is_counted_named_and_opened_again() {
 }
 
 #[test]
+fn a_connection_that_is_stuck_at_the_end_is_named_even_if_the_timeout_is_longer() {
+    let server = Server::start(|connection| {
+        connection.request()?;
+        connection.write(OK)?;
+        connection.wait_for_end()
+    });
+    let args = [&server.url(), "-c", "2", "-d", "2500ms"];
+    let (report, output) = json(&args);
+    assert_eq!(report["errors_detail"]["stuck_at_end"], 2, "{report:#}");
+    assert_eq!(report["counts"]["unfinished"], 2);
+    assert_eq!(output.code, Some(5));
+    let notes = report["verdict"]["notes"].to_string();
+    assert!(notes.contains("stuck when the run was over"), "{notes}");
+}
+
+#[test]
 fn a_slow_answer_is_not_stuck_while_bytes_come() {
     let server = Server::start(|connection| {
         loop {

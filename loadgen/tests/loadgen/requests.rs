@@ -215,6 +215,12 @@ fn values_survive_a_send_in_many_parts() {
 }
 
 #[test]
+fn values_survive_tracked_sends() {
+    values_survive_short_sends(5_000, &["--send-buf", "4096", "-p", "8", "--tracked-sends"]);
+    values_survive_short_sends(40_000, &["--send-buf", "4096", "--tracked-sends"]);
+}
+
+#[test]
 fn values_survive_short_sends_of_a_pipeline() {
     values_survive_short_sends(5_000, &["--send-buf", "4096", "-p", "8"]);
 }
@@ -294,4 +300,25 @@ fn each_request_of_a_pipeline_has_its_own_latency() {
     // In the steady state a request waits for the one before it and for itself.
     let median = number(&report["latency_us"]["p50"]);
     assert!((70_000..140_000).contains(&median), "{report:#}");
+}
+
+#[test]
+fn tracked_sends_give_the_same_result() {
+    let server = Server::answering(OK);
+    let args = [
+        &server.url(),
+        "-c",
+        "3",
+        "-d",
+        "300ms",
+        "-p",
+        "4",
+        "-r",
+        "10",
+        "--tracked-sends",
+    ];
+    let (report, output) = json(&args);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    assert!(number(&report["reconnects"]) > 3);
+    assert_eq!(report["errors_detail"]["short_sends"], 0);
 }
