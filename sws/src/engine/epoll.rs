@@ -20,7 +20,7 @@ const WAKE: u64 = u64::MAX - 1;
 const EVENTS: usize = 512;
 /// One receive's buffer; also a step of a connection's budget. Small requests touch the start of it alone; long bodies
 /// want it large, because each receive may send a window update.
-const SCRATCH_BYTES: usize = 512 * 1024;
+const SCRATCH_BYTES: usize = 1024 * 1024;
 /// Receives of one connection in a turn before others get theirs.
 const RECEIVES_PER_TURN: usize = 2;
 const ACCEPTS_PER_TURN: usize = 64;

@@ -22,10 +22,11 @@ const ADOPT: u8 = 8;
 const BULK: u8 = 9;
 
 const BUFFER_GROUP: u16 = 0;
-/// Where large pieces of long bodies are received, one connection after the other: half of a usual second-level cache.
-const BULK_BYTES: usize = 512 * 1024;
+/// Where large pieces of long bodies are received, one connection after the other: large enough
+/// that the receives themselves no longer show, small enough to stay in the cache.
+const BULK_BYTES: usize = 1024 * 1024;
 /// Large pieces for one connection in a turn before others get theirs.
-const BULK_RECEIVES_PER_TURN: usize = 4;
+const BULK_RECEIVES_PER_TURN: usize = 2;
 /// Tokens of operations that belong to no slot.
 const fn own(op: u8) -> Token {
     Token::new(1, op, 0)
@@ -126,7 +127,7 @@ impl Uring {
     }
 
     /// The socket of a long body is readable. It is read here rather than by the ring: one large piece at a time
-    /// through one buffer that stays in the cache, and a system call for half a megabyte costs nothing.
+    /// through one buffer that stays in the cache, and a system call for a megabyte costs nothing.
     fn on_bulk<K: Sink>(&mut self, cqe: Cqe, sink: &mut K) {
         let Some(fd) = sink.descriptor(cqe.token) else {
             sink.receive_ended(cqe.token, ReceiveEnd::Paused);
