@@ -1,6 +1,6 @@
 //! A request as a handler sees it: views into the bytes that arrived.
 
-use matchit::Params;
+use crate::router::PathParams;
 use std::fmt;
 use sws_proto::http1::{Header, Method, head::Head, negotiate, query};
 
@@ -8,12 +8,12 @@ use sws_proto::http1::{Header, Method, head::Head, negotiate, query};
 pub struct Request<'a> {
     head: &'a Head<'a, 'a>,
     body: &'a [u8],
-    params: Params<'a, 'a>,
+    params: PathParams<'a, 'a>,
 }
 
 impl<'a> Request<'a> {
     #[inline]
-    pub(crate) fn new(head: &'a Head<'a, 'a>, params: Params<'a, 'a>, body: &'a [u8]) -> Self {
+    pub(crate) fn new(head: &'a Head<'a, 'a>, params: PathParams<'a, 'a>, body: &'a [u8]) -> Self {
         Self { head, body, params }
     }
 
@@ -52,7 +52,7 @@ impl<'a> Request<'a> {
     /// What a `{name}` of the route's path stands for, as sent.
     #[inline]
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.params.get(name)
+        self.params.as_ref()?.get(name)
     }
 
     /// The first field with this name (any case).

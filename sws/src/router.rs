@@ -12,6 +12,8 @@ use sws_proto::http1::Method;
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
 const GET: usize = 0;
 const HEAD: usize = 1;
+/// More literal paths than this are left to the tree.
+const LITERALS_MAX: usize = 8;
 
 /// How a route takes its body.
 pub(crate) enum Route<S> {
@@ -23,7 +25,7 @@ pub(crate) enum Route<S> {
 
 /// What was found for a request.
 pub(crate) enum Found<'r, 'p, S> {
-    Route(&'r Route<S>, Params<'r, 'p>),
+    Route(&'r Route<S>, PathParams<'r, 'p>),
     /// The path has routes, but none for this method; the methods are for `Allow`.
     OtherMethods(Allow),
     Nothing,
@@ -34,14 +36,58 @@ pub(crate) enum Found<'r, 'p, S> {
 pub(crate) struct Allow(u8);
 
 pub(crate) struct Router<S> {
-    methods: [matchit::Router<Route<S>>; METHODS.len()],
+    methods: [Paths<S>; METHODS.len()],
     empty: bool,
+}
+
+/// The routes of one method.
+struct Paths<S> {
+    routes: Vec<Route<S>>,
+    /// Index of a route, by its path.
+    tree: matchit::Router<usize>,
+    /// The first literal paths once more: a few comparisons are cheaper than the tree, and a literal wins over a
+    /// parameter in any case.
+    literals: Vec<(Box<str>, usize)>,
+}
+
+/// What a path's parameters stand for; a literal path has none.
+pub(crate) type PathParams<'r, 'p> = Option<Params<'r, 'p>>;
+
+impl<S> Paths<S> {
+    fn new() -> Self {
+        Self {
+            routes: Vec::new(),
+            tree: matchit::Router::new(),
+            literals: Vec::new(),
+        }
+    }
+
+    fn insert(&mut self, path: &str, route: Route<S>) -> Result<(), String> {
+        let index = self.routes.len();
+        self.tree.insert(path, index).map_err(|e| e.to_string())?;
+        self.routes.push(route);
+        if self.literals.len() < LITERALS_MAX && !path.contains(['{', '}']) {
+            self.literals.push((path.into(), index));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn at<'r, 'p>(&'r self, path: &'p str) -> Option<(&'r Route<S>, PathParams<'r, 'p>)> {
+        for (literal, index) in &self.literals {
+            if **literal == *path {
+                return Some((&self.routes[*index], None));
+            }
+        }
+        let found = self.tree.at(path).ok()?;
+        Some((&self.routes[*found.value], Some(found.params)))
+    }
 }
 
 impl<S> Router<S> {
     pub(crate) fn new() -> Self {
         Self {
-            methods: std::array::from_fn(|_| matchit::Router::new()),
+            methods: std::array::from_fn(|_| Paths::new()),
             empty: true,
         }
     }
@@ -67,22 +113,20 @@ impl<S> Router<S> {
             return Err(refuse("a path starts with '/'".to_owned()));
         }
         self.empty = false;
-        self.methods[index]
-            .insert(path, route)
-            .map_err(|e| refuse(e.to_string()))
+        self.methods[index].insert(path, route).map_err(refuse)
     }
 
     #[inline]
     pub(crate) fn find<'r, 'p>(&'r self, method: Method<'_>, path: &'p str) -> Found<'r, 'p, S> {
         if let Some(index) = index(method) {
-            if let Ok(matched) = self.methods[index].at(path) {
-                return Found::Route(matched.value, matched.params);
+            if let Some((route, params)) = self.methods[index].at(path) {
+                return Found::Route(route, params);
             }
             // A GET handler answers HEAD as well; its body is not sent (RFC 9110, 9.3.2).
             if index == HEAD
-                && let Ok(matched) = self.methods[GET].at(path)
+                && let Some((route, params)) = self.methods[GET].at(path)
             {
-                return Found::Route(matched.value, matched.params);
+                return Found::Route(route, params);
             }
         }
         self.others(path)
@@ -92,7 +136,7 @@ impl<S> Router<S> {
     fn others<'r, 'p>(&'r self, path: &str) -> Found<'r, 'p, S> {
         let mut allow = 0u8;
         for (index, router) in self.methods.iter().enumerate() {
-            if router.at(path).is_ok() {
+            if router.at(path).is_some() {
                 allow |= 1 << index;
             }
         }
@@ -160,15 +204,15 @@ mod tests {
         let Found::Route(_, params) = router.find(Method::Get, "/a/one") else {
             panic!("no route")
         };
-        assert_eq!(params.len(), 0);
+        assert!(params.is_none());
         let Found::Route(_, params) = router.find(Method::Get, "/a/two") else {
             panic!("no route")
         };
-        assert_eq!(params.get("id"), Some("two"));
+        assert_eq!(params.unwrap().get("id"), Some("two"));
         let Found::Route(_, params) = router.find(Method::Head, "/files/x/y") else {
             panic!("no route")
         };
-        assert_eq!(params.get("path"), Some("x/y"));
+        assert_eq!(params.unwrap().get("path"), Some("x/y"));
     }
 
     #[test]

@@ -113,8 +113,38 @@ fn absolute_form<'b>(method: Method<'b>, target: &'b str) -> Result<Target<'b>, 
 /// An empty value is valid: RFC 9112 §3.3 then lets the server's own name stand in.
 #[inline]
 pub(crate) fn is_host(value: &[u8]) -> bool {
-    value.is_empty() || Authority::parse(value).is_some_and(|found| !found.host_empty)
+    is_plain_host(value)
+        || value.is_empty()
+        || Authority::parse(value).is_some_and(|found| !found.host_empty)
 }
+
+/// The usual case of [`is_host`], without escapes and brackets: every request has one of these.
+#[inline]
+fn is_plain_host(value: &[u8]) -> bool {
+    let name = value
+        .iter()
+        .take_while(|byte| PLAIN_NAME_BYTES[usize::from(**byte)])
+        .count();
+    match value.split_at_checked(name) {
+        Some(([_, ..], [])) => true,
+        // Up to four digits are a port in any case.
+        Some(([_, ..], [b':', port @ ..])) if port.len() <= 4 => {
+            port.iter().all(|byte| byte.is_ascii_digit())
+        }
+        _ => false,
+    }
+}
+
+/// The bytes of [`is_name_byte`] that need no second look.
+static PLAIN_NAME_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = is_name_byte(byte as u8) && byte as u8 != b'%';
+        byte += 1;
+    }
+    table
+};
 
 /// What is known of a valid `host [":" port]`.
 struct Authority {

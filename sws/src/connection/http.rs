@@ -8,9 +8,8 @@ use crate::{
     handler::{Answered, BodySink, Handler},
     reactor::Waiting,
     response::{HeadPrefix, Persistence, Response},
-    router::{Found, Route, Router},
+    router::{Found, PathParams, Route, Router},
 };
-use matchit::Params;
 use std::{
     mem::MaybeUninit,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -344,7 +343,7 @@ impl<S: 'static> Work<S> {
         &mut self,
         handler: &dyn Handler<S>,
         head: &Head<'_, '_>,
-        params: Params<'_, '_>,
+        params: PathParams<'_, '_>,
         body: &[u8],
         used: usize,
         out: &mut Vec<u8>,
@@ -434,7 +433,7 @@ impl<S: 'static> Work<S> {
         &mut self,
         body_max: u64,
         handler: &dyn Handler<S>,
-        params: Params<'_, '_>,
+        params: PathParams<'_, '_>,
         place: &mut Place<S>,
         head: &Head<'_, '_>,
         len: usize,
