@@ -1,6 +1,6 @@
 //! The ring: submission, completion, one enter a turn.
 
-use crate::{Cqe, Features, SetupError, Sqe};
+use crate::{Cqe, SetupError, Sqe};
 use io_uring::{CompletionQueue, IoUring, SubmissionQueue, Submitter, squeue, types};
 use std::{
     collections::VecDeque,
@@ -226,7 +226,7 @@ impl Ring {
         self.cq.overflow()
     }
 
-    /// What this ring was set up with, as text for a start-up line, added to what [`Features`] says.
+    /// What this ring was set up with, as text for a start-up line, added to what [`Features`](crate::Features) says.
     pub fn setup_summary(&self) -> &'static str {
         match (self.no_sqarray, self.registered_fd) {
             (true, true) => "defer_taskrun, no_sqarray, registered ring",
@@ -245,11 +245,6 @@ impl Ring {
         parameters.is_feature_ext_arg()
             && parameters.is_feature_skip_cqe_on_success()
             && parameters.is_feature_nodrop()
-    }
-
-    /// Tries each feature once; see [`Features::detect`].
-    pub fn detect_features() -> Result<Features, SetupError> {
-        Features::detect()
     }
 }
 
