@@ -43,8 +43,8 @@ pub struct Shared {
     pub data: Arc<Data>,
     /// Where `benchmark.db` is looked for.
     pub data_dir: Arc<Path>,
-    /// Level of gzip answers.
-    pub gzip_level: i32,
+    /// Level of gzip answers, when it is not to be each endpoint's own.
+    pub gzip_level: Option<u8>,
     /// Filled once the server runs, when it is to show its counters.
     pub counters: Arc<OnceLock<CountersHandle>>,
 }
@@ -55,11 +55,12 @@ pub struct App {
     pub(crate) data: Arc<Data>,
     pub(crate) database: Option<Database>,
     pub(crate) gzip: Gzip,
+    pub(crate) gzip_level: Option<u8>,
     pub(crate) counters: Arc<OnceLock<CountersHandle>>,
 }
 
 impl App {
-    /// Opens the database and makes the compressor; a database that cannot be
+    /// Opens the database; one that cannot be
     /// used is reported to `report` in one line.
     pub fn open(shared: &Shared, mut report: impl FnMut(String)) -> Self {
         let path = shared.data_dir.join("benchmark.db");
@@ -72,7 +73,8 @@ impl App {
         Self {
             data: Arc::clone(&shared.data),
             database,
-            gzip: Gzip::new(shared.gzip_level),
+            gzip: Gzip::new(),
+            gzip_level: shared.gzip_level,
             counters: Arc::clone(&shared.counters),
         }
     }
@@ -99,7 +101,7 @@ mod tests {
         let shared = Shared {
             data: Arc::new(data),
             data_dir: dir.path().into(),
-            gzip_level: 1,
+            gzip_level: None,
             counters: Arc::default(),
         };
         let app = App::open(&shared, |line| reports.push(line));

@@ -70,10 +70,11 @@ pub struct Args {
     #[arg(short, long, env = "DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
 
-    /// Compression level of gzip answers, 1 (fastest) to 12 (smallest)
-    #[arg(long, env = "SWS_GZIP_LEVEL", value_name = "LEVEL", default_value_t = 1,
-          value_parser = clap::value_parser!(i32).range(*Gzip::LEVELS.start() as i64..=*Gzip::LEVELS.end() as i64))]
-    pub gzip_level: i32,
+    /// Compression level of gzip answers, 1 (fastest) to 9 (smallest)
+    /// [default: 2, and 1 for /compression]
+    #[arg(long, env = "SWS_GZIP_LEVEL", value_name = "LEVEL",
+          value_parser = clap::value_parser!(u8).range(*Gzip::LEVELS.start() as i64..=*Gzip::LEVELS.end() as i64))]
+    pub gzip_level: Option<u8>,
 
     /// Let the scheduler move reactors between CPUs
     #[arg(long, env = "SWS_NO_PIN", value_parser = clap::builder::BoolishValueParser::new())]
@@ -242,7 +243,7 @@ mod tests {
             &["--reactors", "0"],
             &["--engine", "kqueue"],
             &["--gzip-level", "0"],
-            &["--gzip-level", "13"],
+            &["--gzip-level", "10"],
             &["--head-max", "much"],
             &["--idle-timeout", "soon"],
             &["--unknown"],

@@ -38,7 +38,7 @@ pub struct Item {
 }
 
 /// The rating of an item.
-#[derive(Clone, Copy, Debug, Deserialize, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Rating {
     /// Mean score.
     pub score: Number,

@@ -3,10 +3,9 @@
 use std::{fmt, fmt::Write as _, fs, io, path::Path};
 
 use rusqlite::{CachedStatement, Connection, OpenFlags, Row, types::ValueRef};
-use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{dataset::Rating, number::Number};
+use crate::{dataset::Rating, item_list::Members, json, number::Number};
 
 const QUERY: &str = "SELECT id, name, category, price, quantity, active, tags, \
                      rating_score, rating_count FROM items WHERE price BETWEEN ?1 AND ?2 LIMIT 50";
@@ -56,8 +55,7 @@ impl Database {
             if count > 0 {
                 out.write_all(b",")?;
             }
-            let item = DbItem::read(row).map_err(io::Error::other)?;
-            serde_json::to_writer(&mut *out, &item)?;
+            json::write(out, &item(row).map_err(io::Error::other)?)?;
             count += 1;
         }
         write!(out, r#"],"count":{count}}}"#)
@@ -124,39 +122,27 @@ fn immutable_uri(path: &Path) -> String {
     uri
 }
 
-#[derive(Serialize)]
-struct DbItem<'a> {
-    id: i64,
-    name: &'a str,
-    category: &'a str,
-    price: Number,
-    quantity: i64,
-    active: bool,
-    tags: &'a RawValue,
-    rating: Rating,
-}
-
-impl<'a> DbItem<'a> {
-    fn read(row: &'a Row<'_>) -> Result<Self, RowError> {
-        let id = row.get(0).map_err(|error| RowError::column(None, error))?;
-        let at = |error| RowError::column(Some(id), error);
-        Ok(Self {
-            id,
-            name: text(row, 1).map_err(at)?,
-            category: text(row, 2).map_err(at)?,
-            price: number(row, 3).map_err(at)?,
-            quantity: row.get(4).map_err(at)?,
-            active: row.get(5).map_err(at)?,
-            tags: tags(row, 6).map_err(|reason| RowError {
-                id: Some(id),
-                reason,
-            })?,
-            rating: Rating {
-                score: number(row, 7).map_err(at)?,
-                count: row.get(8).map_err(at)?,
-            },
-        })
-    }
+/// Reads a row as an item; its labels stay the JSON text that they are.
+fn item<'a>(row: &'a Row<'_>) -> Result<Members<'a, RawValue>, RowError> {
+    let id = row.get(0).map_err(|error| RowError::column(None, error))?;
+    let at = |error| RowError::column(Some(id), error);
+    Ok(Members {
+        id,
+        name: text(row, 1).map_err(at)?,
+        category: text(row, 2).map_err(at)?,
+        price: number(row, 3).map_err(at)?,
+        quantity: row.get(4).map_err(at)?,
+        active: row.get(5).map_err(at)?,
+        tags: tags(row, 6).map_err(|reason| RowError {
+            id: Some(id),
+            reason,
+        })?,
+        rating: Rating {
+            score: number(row, 7).map_err(at)?,
+            count: row.get(8).map_err(at)?,
+        },
+        total: None,
+    })
 }
 
 fn text<'a>(row: &'a Row<'_>, index: usize) -> rusqlite::Result<&'a str> {

@@ -10,7 +10,7 @@ mod upload;
 
 use sws::{Answered, Builder, Request, Response, negotiate::Coding};
 
-use crate::{app::App, item_list::ItemList};
+use crate::{app::App, gzip::Gzip, item_list::ItemList};
 
 /// Adds every endpoint to `server`.
 pub fn mount(server: Builder<App>) -> Builder<App> {
@@ -31,9 +31,10 @@ pub fn mount_debug(server: Builder<App>) -> Builder<App> {
     server.get("/debug/counters", counters::get)
 }
 
-/// Answers with a list, compressed when the client prefers that.
+/// Answers with a list, compressed at `level` when the client prefers that.
 fn answer_list(
-    gzip: &mut crate::gzip::Gzip,
+    gzip: &mut Gzip,
+    level: u8,
     request: &Request<'_>,
     response: Response<'_>,
     list: &ItemList<'_>,
@@ -42,10 +43,13 @@ fn answer_list(
     if request.negotiate(&[Coding::Gzip]) == Some(Coding::Gzip) {
         response
             .header("Content-Encoding", "gzip")
-            .write("application/json", |out| gzip.write_json(list, out))
+            .write("application/json", |out| {
+                gzip.write(level, out.as_vec(), |packer| list.write(packer))
+            })
     } else {
         response.write("application/json", |out| {
-            Ok(serde_json::to_writer(out.as_vec(), list)?)
+            out.reserve(list.bytes_estimate());
+            list.write(out.as_vec())
         })
     }
 }

@@ -1,12 +1,15 @@
 //! `{"items":[...],"count":n}`, serialised from the live items at each request.
 
+use std::io;
+
 use serde::{
     Serialize, Serializer,
-    ser::{SerializeSeq, SerializeStruct},
+    ser::{SerializeMap, SerializeSeq},
 };
 
 use crate::{
     dataset::{Item, Rating},
+    json::{self, name},
     number::Number,
 };
 
@@ -19,22 +22,40 @@ pub struct ItemList<'a> {
     pub factor: i64,
 }
 
-impl Serialize for ItemList<'_> {
+impl ItemList<'_> {
+    /// Writes the list as compact JSON.
+    ///
+    /// # Errors
+    /// When `out` fails; it may then hold part of the list.
+    pub fn write(&self, out: &mut impl io::Write) -> io::Result<()> {
+        json::write(out, &List(self))
+    }
+
+    /// Roughly how long the JSON is, rather more than less.
+    pub fn bytes_estimate(&self) -> usize {
+        const ITEM_BYTES: usize = 192;
+        64 + self.items.len() * ITEM_BYTES
+    }
+}
+
+struct List<'a>(&'a ItemList<'a>);
+
+impl Serialize for List<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_struct("ItemList", 2)?;
-        list.serialize_field("items", &WithTotals(*self))?;
-        list.serialize_field("count", &self.items.len())?;
+        let mut list = serializer.serialize_map(Some(2))?;
+        list.serialize_entry(&name::Items, &WithTotals(self.0))?;
+        list.serialize_entry(&name::Count, &self.0.items.len())?;
         list.end()
     }
 }
 
-struct WithTotals<'a>(ItemList<'a>);
+struct WithTotals<'a>(&'a ItemList<'a>);
 
 impl Serialize for WithTotals<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut items = serializer.serialize_seq(Some(self.0.items.len()))?;
         for item in self.0.items {
-            items.serialize_element(&WithTotal {
+            items.serialize_element(&Members {
                 id: item.id,
                 name: &item.name,
                 category: &item.category,
@@ -43,24 +64,54 @@ impl Serialize for WithTotals<'_> {
                 active: item.active,
                 tags: &item.tags,
                 rating: item.rating,
-                total: item.price.total(item.quantity, self.0.factor),
+                total: Some(item.price.total(item.quantity, self.0.factor)),
             })?;
         }
         items.end()
     }
 }
 
-#[derive(Serialize)]
-struct WithTotal<'a> {
-    id: i64,
-    name: &'a str,
-    category: &'a str,
-    price: Number,
-    quantity: i64,
-    active: bool,
-    tags: &'a [Box<str>],
-    rating: Rating,
-    total: Number,
+/// An item as it is answered; `T` is whatever its labels are kept as.
+#[derive(Debug)]
+pub(crate) struct Members<'a, T: ?Sized> {
+    pub(crate) id: i64,
+    pub(crate) name: &'a str,
+    pub(crate) category: &'a str,
+    pub(crate) price: Number,
+    pub(crate) quantity: i64,
+    pub(crate) active: bool,
+    pub(crate) tags: &'a T,
+    pub(crate) rating: Rating,
+    pub(crate) total: Option<Number>,
+}
+
+impl<T: Serialize + ?Sized> Serialize for Members<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut item = serializer.serialize_map(None)?;
+        item.serialize_entry(&name::Id, &self.id)?;
+        item.serialize_entry(&name::Name, self.name)?;
+        item.serialize_entry(&name::Category, self.category)?;
+        item.serialize_entry(&name::Price, &self.price)?;
+        item.serialize_entry(&name::Quantity, &self.quantity)?;
+        item.serialize_entry(&name::Active, &self.active)?;
+        item.serialize_entry(&name::Tags, self.tags)?;
+        item.serialize_entry(&name::Rating, &RatingMembers(self.rating))?;
+        if let Some(total) = &self.total {
+            item.serialize_entry(&name::Total, total)?;
+        }
+        item.end()
+    }
+}
+
+struct RatingMembers(Rating);
+
+impl Serialize for RatingMembers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut rating = serializer.serialize_map(Some(2))?;
+        rating.serialize_entry(&name::Score, &self.0.score)?;
+        rating.serialize_entry(&name::Count, &self.0.count)?;
+        rating.end()
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +155,9 @@ mod tests {
                     items: dataset.first(count),
                     factor,
                 };
-                let answer = serde_json::to_vec(&list).unwrap();
+                let mut answer = Vec::new();
+                list.write(&mut answer).unwrap();
+                assert!(answer.len() <= list.bytes_estimate());
                 let answer: Value = serde_json::from_slice(&answer).unwrap();
                 assert_eq!(
                     answer,
@@ -124,8 +177,10 @@ mod tests {
             items: dataset.items(),
             factor: 1,
         };
+        let mut answer = Vec::new();
+        list.write(&mut answer).unwrap();
         assert_eq!(
-            serde_json::to_string(&list).unwrap(),
+            String::from_utf8(answer).unwrap(),
             r#"{"items":[{"id":1,"name":"Alpha \"W\"","category":"tools","price":12.3,"quantity":12,"active":true,"tags":["new","sale"],"rating":{"score":1.0,"count":63},"total":147.6}],"count":1}"#
         );
     }

@@ -10,6 +10,7 @@ pub mod db;
 pub mod endpoints;
 pub mod gzip;
 pub mod item_list;
+pub mod json;
 pub mod number;
 pub mod query;
 pub mod testdata;

@@ -47,7 +47,7 @@ fn warm_endpoints_allocate_nothing() {
         let shared = Shared {
             data: Arc::clone(&data),
             data_dir: dir.path().into(),
-            gzip_level: 1,
+            gzip_level: None,
             counters: Arc::default(),
         };
         let server = Server::builder()

@@ -3,7 +3,7 @@
 use sws::{Answered, Request, Response};
 
 use super::{answer_list, no_data};
-use crate::{app::App, item_list::ItemList, query};
+use crate::{app::App, gzip::Gzip, item_list::ItemList, query};
 
 pub(super) fn all(app: &mut App, request: &Request<'_>, response: Response<'_>) -> Answered {
     let Some(dataset) = &app.data.small else {
@@ -13,7 +13,8 @@ pub(super) fn all(app: &mut App, request: &Request<'_>, response: Response<'_>) 
         items: dataset.items(),
         factor: 1,
     };
-    answer_list(&mut app.gzip, request, response, &list)
+    let level = app.gzip_level.unwrap_or(Gzip::LEVEL_DEFAULT);
+    answer_list(&mut app.gzip, level, request, response, &list)
 }
 
 pub(super) fn first(app: &mut App, request: &Request<'_>, response: Response<'_>) -> Answered {
@@ -34,5 +35,6 @@ pub(super) fn first(app: &mut App, request: &Request<'_>, response: Response<'_>
         items: dataset.first(count),
         factor,
     };
-    answer_list(&mut app.gzip, request, response, &list)
+    let level = app.gzip_level.unwrap_or(Gzip::LEVEL_DEFAULT);
+    answer_list(&mut app.gzip, level, request, response, &list)
 }
