@@ -58,6 +58,8 @@ pub(crate) struct Core<P: Protocol> {
     /// Output of this turn and of the last one, which the kernel may still be told about.
     batches: [Vec<u8>; 2],
     current: usize,
+    /// The kernel may be reading the current batch: nothing more is written to it.
+    sealed: bool,
     /// Slots with something to send or to decide at the end of the turn.
     pub(super) dirty: Vec<u32>,
     /// Slots that are to receive (again).
@@ -99,6 +101,7 @@ impl<P: Protocol> Core<P> {
             slots: Slots::new(connections_max),
             batches: [Vec::new(), Vec::new()],
             current: 0,
+            sealed: false,
             dirty: Vec::new(),
             unarmed: VecDeque::new(),
             resumable: VecDeque::new(),
@@ -159,6 +162,12 @@ impl<P: Protocol> Core<P> {
         let batch = &mut self.batches[self.current];
         batch.clear();
         batch.shrink_to(BATCH_KEEP_BYTES);
+        self.sealed = false;
+    }
+
+    /// Ends a turn's output: the sends that follow point into it.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
     }
 
     pub(super) fn finished(&self) -> bool {
@@ -181,10 +190,6 @@ impl<P: Protocol> Core<P> {
 
     pub(super) fn current_batch(&self) -> u8 {
         self.current as u8
-    }
-
-    pub(super) fn high_water(&self) -> usize {
-        self.high_water
     }
 
     fn slots_left(&self) -> bool {
@@ -441,6 +446,7 @@ impl<P: Protocol> Core<P> {
     /// Gives the protocol what came, after what was left over.
     #[inline]
     fn feed(&mut self, index: u32, bytes: &[u8]) {
+        debug_assert!(!self.sealed, "sends point into the batch");
         let slot = &mut self.slots[index];
         let out = &mut self.batches[self.current];
         let start = out.len();
@@ -534,13 +540,36 @@ impl<P: Protocol> Core<P> {
         self.mark_dirty(index);
     }
 
-    /// Goes on with input that was left over while too much was unsent. Says whether there is anything to flush.
-    pub(super) fn resume(&mut self, index: u32, generation: u32) -> bool {
+    /// Remembers a blocked connection that is to go on, once, if enough of its output is gone. Says whether it is.
+    pub(super) fn note_drained(&mut self, index: u32) -> bool {
+        let slot = &mut self.slots[index];
+        let drained = slot.unsent() < self.high_water / 2;
+        if drained && !slot.flags.any(Flags::RESUMABLE) {
+            slot.flags.set(Flags::RESUMABLE);
+            self.resumable.push_back((index, slot.generation));
+        }
+        drained
+    }
+
+    /// Goes on with connections whose output has drained. What they say goes out with this turn's sends.
+    pub(super) fn resume_drained(&mut self) {
+        for _ in 0..self.resumable.len() {
+            let Some((index, generation)) = self.resumable.pop_front() else {
+                break;
+            };
+            self.resume(index, generation);
+        }
+    }
+
+    /// Goes on with input that was left over while too much was unsent.
+    fn resume(&mut self, index: u32, generation: u32) {
         let Some(slot) = self.slots.live(index, generation) else {
-            return false;
+            return;
         };
-        if slot.flags.any(Flags::BROKEN | Flags::CLOSING) {
-            return true;
+        slot.flags.clear(Flags::RESUMABLE);
+        // The rest of a send that was thought to be complete may have come back meanwhile.
+        if slot.flags.any(Flags::BROKEN | Flags::CLOSING) || slot.unsent() >= self.high_water / 2 {
+            return;
         }
         slot.flags.clear(Flags::BLOCKED);
         if slot.has_input() {
@@ -552,7 +581,7 @@ impl<P: Protocol> Core<P> {
         if !slot.flags.any(Flags::BLOCKED | Flags::RECEIVING) {
             self.unarmed.push_back((index, generation));
         }
-        true
+        self.mark_dirty(index);
     }
 }
 
@@ -661,6 +690,9 @@ impl<P: Protocol> Sink for Core<P> {
                 self.counters.short_sends += u64::from(cold.sent < cold.sending.len());
             }
             _ => slot.flags.set(Flags::BROKEN),
+        }
+        if slot.flags.any(Flags::BLOCKED) {
+            self.note_drained(index);
         }
         // Progress: a deadline that is due in this very turn is not.
         self.write_deadline(index);

@@ -1,7 +1,8 @@
 //! The end of a turn for one connection: send, pause, resume, close.
 //!
-//! The only place that gives the kernel memory to send from. Batch memory stays as it is until the next turn is over
-//! because [`Core::flip`] changes between two buffers; a connection's own memory stays as it is while
+//! The only place that gives the kernel memory to send from. Batch memory stays as it is until the next turn is over:
+//! nothing is added to it once this stage has begun ([`Core::seal`]; an addition could move all of it), and
+//! [`Core::flip`] changes between two buffers. A connection's own memory stays as it is while
 //! [`Flags::SENDING`] holds because nothing else touches `sending`, and the slot is not freed before the flag is
 //! cleared by the completion.
 
@@ -95,7 +96,7 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
         let batch = self.core.current_batch();
         let data = self.core.batch(range).as_ptr();
         let slot = &mut self.core.slots[index];
-        // SAFETY: the batch is neither written nor freed until the turn after the next one begins (`Core::flip`).
+        // SAFETY: the batch is sealed: neither written nor freed until the turn after the next one begins (`Core::flip`).
         match unsafe {
             self.engine
                 .send_batch(slot.fd, slot.token(index), data, range.len)
@@ -161,11 +162,9 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
 
     /// Stops receiving while too much is unsent; goes on when half of it is gone.
     fn hold_back(&mut self, index: u32) {
-        let high_water = self.core.high_water();
+        let drained = self.core.note_drained(index);
         let slot = &mut self.core.slots[index];
-        if slot.unsent() < high_water / 2 {
-            self.core.resumable.push_back((index, slot.generation));
-        } else if slot.flags.any(Flags::RECEIVING) && !slot.flags.any(Flags::PAUSING) {
+        if !drained && slot.flags.any(Flags::RECEIVING) && !slot.flags.any(Flags::PAUSING) {
             slot.flags.set(Flags::PAUSING);
             let bulk = slot.flags.any(Flags::BULK_ARMED);
             self.engine.pause_receive(slot.fd, slot.token(index), bulk);

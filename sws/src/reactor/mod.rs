@@ -1,8 +1,9 @@
 //! One event loop: the order of a turn, and nothing of any protocol.
 //!
-//! A turn: enter once and hear what happened ([`core`]) → deadlines → sends, one for each connection that has
-//! something to say → blocked connections that have drained → receives to be armed again → hand-overs. What a
-//! stage leaves over waits for the next turn, so no stage starves another.
+//! A turn: enter once and hear what happened ([`core`]) → deadlines → blocked connections that have drained → sends,
+//! one for each connection that has something to say → receives to be armed again → hand-overs. What a stage
+//! leaves over waits for the next turn, so no stage starves another. Nothing writes to the batch buffer once the sends
+//! have begun: from then on the kernel reads it.
 
 mod core;
 mod flush;
@@ -49,8 +50,8 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
             self.engine.turn(&mut self.core, timeout)?;
             self.core.expire();
             self.stop_stage();
+            self.core.resume_drained();
             self.flush();
-            self.resume();
             self.arm_receives();
             self.accept_stage();
             self.publish();
@@ -60,24 +61,13 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
     }
 
     fn flush(&mut self) {
+        self.core.seal();
         let spare = std::mem::take(&mut self.spare);
         let mut dirty = std::mem::replace(&mut self.core.dirty, spare);
         for index in dirty.drain(..) {
             self.flush_slot(index);
         }
         self.spare = dirty;
-    }
-
-    /// Goes on with connections whose output has drained.
-    fn resume(&mut self) {
-        for _ in 0..self.core.resumable.len() {
-            let Some((index, generation)) = self.core.resumable.pop_front() else {
-                break;
-            };
-            if self.core.resume(index, generation) {
-                self.flush_slot(index);
-            }
-        }
     }
 
     fn arm_receives(&mut self) {

@@ -32,6 +32,8 @@ impl Flags {
     pub(crate) const SERVED: Self = Self(1 << 10);
     /// The engine has the descriptor.
     pub(crate) const ATTACHED: Self = Self(1 << 11);
+    /// In the list of connections that were blocked and go on.
+    pub(crate) const RESUMABLE: Self = Self(1 << 15);
     /// The rest of a long body is awaited: it is received in large pieces.
     pub(crate) const BULK: Self = Self(1 << 13);
     /// The armed receive is one for large pieces.
