@@ -97,6 +97,47 @@ fn a_head_that_trickles_is_cut_off() {
 }
 
 #[test]
+fn requests_that_are_always_cut_in_their_heads_are_not_late() {
+    for engine in engines() {
+        let server = start(short(engine));
+        let mut client = Client::new(server.addr());
+        let (head, tail) = ("GET /query?a HT", "TP/1.1\r\nHost: t\r\n\r\n");
+        client.send(head);
+        // Never between two heads, for several times the time that one head may take.
+        for _ in 0..12 {
+            std::thread::sleep(Duration::from_millis(100));
+            client.send(format!("{tail}{head}"));
+            assert_eq!(client.answer().status, 200, "{engine}");
+        }
+        assert_eq!(client.answer().status, 408);
+        drop(client);
+        expect_clean(&server);
+    }
+}
+
+#[test]
+fn no_deadline_is_early() {
+    for engine in engines() {
+        let server = start(Config {
+            idle_timeout: Duration::from_millis(100),
+            ..short(engine)
+        });
+        for _ in 0..8 {
+            let mut client = Client::new(server.addr());
+            let begin = Instant::now();
+            assert_eq!(client.get("/").text(), "root");
+            client.expect_eof();
+            // The server's clock may be one kernel tick behind.
+            assert!(
+                begin.elapsed() >= Duration::from_millis(85),
+                "{engine}: {:?}",
+                begin.elapsed()
+            );
+        }
+    }
+}
+
+#[test]
 fn a_client_that_takes_nothing_is_cut_off() {
     for engine in engines() {
         let server = start(short(engine));

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Config,
-    connection::{Next, Protocol},
+    connection::{Next, Progress, Protocol},
     counters::Counters,
     engine::{ReceiveEnd, Sink},
     peers::Peers,
@@ -272,11 +272,12 @@ impl<P: Protocol> Core<P> {
         }
     }
 
-    /// The deadline for what the protocol waits for. A head's is set once, at its first byte.
+    /// The deadline for what the protocol waits for. A head's is set once, at its first byte; `moved` says that what
+    /// was waited for before has come.
     #[inline]
-    fn wait_for(&mut self, index: u32, waiting: Waiting) {
+    fn wait_for(&mut self, index: u32, waiting: Waiting, moved: bool) {
         let slot = &mut self.slots[index];
-        let same_head = waiting == Waiting::Head && slot.waiting == Waiting::Head;
+        let same_head = !moved && waiting == Waiting::Head && slot.waiting == Waiting::Head;
         slot.waiting = waiting;
         if same_head || slot.flags.any(Flags::SENDING | Flags::WANTS_WRITABLE) {
             return;
@@ -472,13 +473,13 @@ impl<P: Protocol> Core<P> {
         };
         slot.flags.set(Flags::SERVED);
         self.take_output(index, start);
-        self.proceed(index, progress.next);
+        self.proceed(index, progress);
     }
 
     #[inline]
-    fn proceed(&mut self, index: u32, next: Next) {
+    fn proceed(&mut self, index: u32, progress: Progress) {
         let slot = &mut self.slots[index];
-        match next {
+        match progress.next {
             Next::Wait(waiting) => {
                 if slot.unsent() >= self.high_water {
                     slot.flags.set(Flags::BLOCKED);
@@ -493,7 +494,7 @@ impl<P: Protocol> Core<P> {
                     slot.flags.toggle(Flags::BULK);
                     self.mark_dirty(index);
                 }
-                self.wait_for(index, waiting);
+                self.wait_for(index, waiting, progress.consumed > 0);
             }
             Next::Blocked => {
                 slot.flags.set(Flags::BLOCKED);

@@ -118,16 +118,17 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
 
     /// Sends from the connection's own memory until it is in flight, all gone, or the socket is full.
     fn send_owned(&mut self, index: u32) {
-        let mut sent_any = false;
         loop {
             let slot = &mut self.core.slots[index];
             let (fd, token) = (slot.fd, slot.token(index));
             let Some(cold) = &mut slot.cold else { return };
             if cold.sent == cold.sending.len() {
+                let sent_any = cold.sent > 0;
                 cold.sending = std::mem::take(&mut cold.queued);
                 cold.sent = 0;
                 if cold.sending.is_empty() {
-                    if sent_any || !slot.flags.any(Flags::FIN_SENT) {
+                    // Not when there was nothing to send: that would give a late head more time.
+                    if sent_any {
                         self.core.all_sent(index);
                     }
                     return;
@@ -144,7 +145,6 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
                 }
                 Sent::Taken(taken) => {
                     cold.sent += taken;
-                    sent_any = true;
                     if cold.sent < cold.sending.len() {
                         slot.flags.set(Flags::WANTS_WRITABLE);
                         self.core.counters.short_sends += 1;

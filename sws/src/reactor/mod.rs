@@ -20,6 +20,8 @@ use std::{io, time::Duration};
 /// Connections that start or start again to receive in one turn: fewer than there are buffers, because a
 /// receive that finds data takes its buffer while it is being armed.
 const ARMS_PER_TURN: usize = 64;
+/// The longest timeout, about six years: added to any present tick it fits.
+const TICKS_MAX: u32 = u32::MAX / 2;
 /// How much later than its tick a timeout is waited for, because the coarse clock may be one kernel tick behind.
 const CLOCK_SLACK_MILLIS: u64 = 10;
 
@@ -135,9 +137,10 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
     }
 }
 
-/// Ticks in a duration, rounded up so that nothing is cut short.
+/// Ticks that a duration takes at most: one more than it is long, because the tick that it begins in is partly over.
 fn ticks(duration: Duration) -> u32 {
-    (duration.as_millis() as u64)
-        .div_ceil(timers::TICK_MILLIS)
-        .min(u64::from(u32::MAX / 2)) as u32
+    let ticks = duration
+        .as_millis()
+        .div_ceil(u128::from(timers::TICK_MILLIS));
+    u32::try_from(ticks).map_or(TICKS_MAX, |ticks| ticks.saturating_add(1).min(TICKS_MAX))
 }
