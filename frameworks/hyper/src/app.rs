@@ -38,7 +38,7 @@ pub(crate) fn install(datasets: Arc<Datasets>, data_dir: &Path) {
     let app = App {
         datasets,
         database,
-        gzip: RefCell::new(Gzip::new()),
+        gzip: RefCell::default(),
     };
     APP.with(|cell| cell.set(app).is_ok());
 }

@@ -1,28 +1,46 @@
 //! gzip: whether the client wants it, and the compressor of this thread.
 
+use flate2::{Compress, Compression, FlushCompress, Status};
 use hyper::{HeaderMap, header::ACCEPT_ENCODING};
-use libdeflater::{CompressionLvl, Compressor};
 
-/// Level 1, like the server it is compared with.
-const LEVEL: i32 = 1;
+/// The levels of the server that this one is compared with.
+#[derive(Clone, Copy)]
+pub(crate) enum Level {
+    /// For `/json`.
+    List = 2,
+    /// For `/compression`, whose rules name the level.
+    Large = 1,
+}
 
+const WINDOW_BITS: u8 = 15;
+
+/// The compressors of one thread, each made when it is first needed.
+#[derive(Default)]
 pub(crate) struct Gzip {
-    compressor: Compressor,
+    list: Option<Compress>,
+    large: Option<Compress>,
 }
 
 impl Gzip {
-    pub(crate) fn new() -> Self {
-        Self {
-            compressor: Compressor::new(CompressionLvl::new(LEVEL).unwrap_or_default()),
+    /// `body` as one gzip member, or `None` when it cannot be compressed.
+    pub(crate) fn compress(&mut self, level: Level, body: &[u8]) -> Option<Vec<u8>> {
+        let slot = match level {
+            Level::List => &mut self.list,
+            Level::Large => &mut self.large,
+        };
+        let compressor = slot
+            .get_or_insert_with(|| Compress::new_gzip(Compression::new(level as u32), WINDOW_BITS));
+        compressor.reset();
+        // Lists shrink to between a third and a sixth.
+        let mut compressed = Vec::with_capacity(64 + body.len() / 3);
+        loop {
+            let left = &body[usize::try_from(compressor.total_in()).ok()?..];
+            match compressor.compress_vec(left, &mut compressed, FlushCompress::Finish) {
+                Ok(Status::StreamEnd) => return Some(compressed),
+                Ok(Status::Ok | Status::BufError) => compressed.reserve(64 + body.len() / 3),
+                Err(_) => return None,
+            }
         }
-    }
-
-    /// `body` as one gzip member, or `None` when it does not fit its bound.
-    pub(crate) fn compress(&mut self, body: &[u8]) -> Option<Vec<u8>> {
-        let mut compressed = vec![0; self.compressor.gzip_compress_bound(body.len())];
-        let length = self.compressor.gzip_compress(body, &mut compressed).ok()?;
-        compressed.truncate(length);
-        Some(compressed)
     }
 }
 
@@ -59,7 +77,31 @@ fn quality(parameters: &str) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
+
+    #[test]
+    fn members_unpack_to_the_body() {
+        let mut gzip = Gzip::default();
+        let mut state = 1_u32;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .take(300_000)
+        .collect();
+        for level in [Level::List, Level::Large] {
+            for body in [&b""[..], b"[1,2,3]", &b"abc".repeat(9_999), &noise] {
+                let packed = gzip.compress(level, body).unwrap();
+                let mut plain = Vec::new();
+                flate2::bufread::GzDecoder::new(packed.as_slice())
+                    .read_to_end(&mut plain)
+                    .unwrap();
+                assert_eq!(plain, body);
+            }
+        }
+    }
 
     fn asks(value: &'static str) -> bool {
         let mut headers = HeaderMap::new();

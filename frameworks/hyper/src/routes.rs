@@ -13,7 +13,9 @@ use hyper::{
 use crate::{
     app::{self, App},
     data::{self, Item},
-    db, gzip, query,
+    db,
+    gzip::{self, Level},
+    query,
 };
 
 type Answer = Response<Full<Bytes>>;
@@ -39,8 +41,8 @@ pub(crate) async fn answer(request: Request<Incoming>) -> Result<Answer, Infalli
         }
         "/baseline2" => text(query::sum(request.uri().query()).to_string()),
         "/pipeline" => text("ok"),
-        "/json" => with_app(|app| dataset(app, &request, app.datasets.small.as_deref(), 1)),
-        "/compression" => with_app(|app| dataset(app, &request, app.datasets.large.as_deref(), 1)),
+        "/json" => with_app(|app| list(app, &request, app.datasets.small.as_deref(), 1)),
+        "/compression" => with_app(|app| compression(app, &request)),
         "/db" => with_app(|app| database(app, request.uri().query())),
         _ => match path.strip_prefix("/json/") {
             Some(count) if !count.is_empty() && !count.contains('/') => {
@@ -106,10 +108,24 @@ fn json_count(app: &App, request: &Request<Incoming>, count: &str) -> Answer {
         let count = usize::try_from(count).unwrap_or(0).min(items.len());
         &items[..count]
     });
-    dataset(app, request, items, factor)
+    list(app, request, items, factor)
 }
 
-fn dataset(app: &App, request: &Request<Incoming>, items: Option<&[Item]>, factor: i64) -> Answer {
+fn list(app: &App, request: &Request<Incoming>, items: Option<&[Item]>, factor: i64) -> Answer {
+    dataset(app, request, items, factor, Level::List)
+}
+
+fn compression(app: &App, request: &Request<Incoming>) -> Answer {
+    dataset(app, request, app.datasets.large.as_deref(), 1, Level::Large)
+}
+
+fn dataset(
+    app: &App,
+    request: &Request<Incoming>,
+    items: Option<&[Item]>,
+    factor: i64,
+    level: Level,
+) -> Answer {
     let Some(items) = items else {
         return plain(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -120,7 +136,7 @@ fn dataset(app: &App, request: &Request<Incoming>, items: Option<&[Item]>, facto
         return plain(StatusCode::BAD_REQUEST, "a total is out of range");
     };
     let compressed = if gzip::wanted(request.headers()) {
-        app.gzip.borrow_mut().compress(&body)
+        app.gzip.borrow_mut().compress(level, &body)
     } else {
         None
     };
