@@ -35,7 +35,7 @@ macro_rules! names {
         /// Each name as it follows another member.
         const TEXTS: &[&str] = &[$(concat!(",\"", $text, "\":"),)*];
 
-        /// Names of objects' members, to be serialised by [`write`] only. Each is a
+        /// Names of objects' members, to be serialised by [`write()`] only. Each is a
         /// type of its own, so that the compiler knows the text where it is written.
         pub mod name {
             use serde::{Serialize, Serializer};
