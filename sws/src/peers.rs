@@ -12,13 +12,14 @@ use std::{
         atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering},
     },
 };
-use sws_ring::sys::EventFd;
+use sws_ring::sys::{self, EventFd};
 
 use crate::counters::{Counters, Published};
 
 /// One reactor as the others see it; aligned so that its counter shares a cache line with nobody.
 #[repr(align(128))]
 struct Peer {
+    /// Connections that it has or that are on their way to it.
     open: AtomicU32,
     ring: AtomicI32,
     wake: EventFd,
@@ -81,14 +82,20 @@ impl Peers {
 
     /// Asks every reactor to stop gracefully.
     pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
+        self.stopping.store(true, Ordering::SeqCst);
         for peer in &self.peers {
             peer.wake.notify();
         }
     }
 
     pub(crate) fn stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Connections of `reactor`, those on their way to it included. None will be added by others if it is asked after
+    /// [`stopping`](Self::stopping) has said yes.
+    pub(crate) fn open(&self, reactor: usize) -> u32 {
+        self.peers[reactor].open.load(Ordering::SeqCst)
     }
 
     pub(crate) fn publish(&self, reactor: usize, counters: &Counters) {
@@ -123,7 +130,13 @@ impl Peers {
                 target = fewest_at;
             }
         }
-        self.peers[target].open.fetch_add(1, Ordering::Relaxed);
+        // In this order, so that a reactor which is stopping either sees the connection that comes to it or is not
+        // given it.
+        self.peers[target].open.fetch_add(1, Ordering::SeqCst);
+        if target != me && self.stopping() {
+            self.moved(target, me);
+            target = me;
+        }
         target
     }
 
@@ -134,13 +147,25 @@ impl Peers {
 
     /// A connection that was counted for `from` is `to`'s after all.
     pub(crate) fn moved(&self, from: usize, to: usize) {
-        self.peers[from].open.fetch_sub(1, Ordering::Relaxed);
         self.peers[to].open.fetch_add(1, Ordering::Relaxed);
+        self.peers[from].open.fetch_sub(1, Ordering::SeqCst);
+        if self.stopping() {
+            // It may have been the last that it waited for.
+            self.peers[from].wake.notify();
+        }
     }
 
     /// A connection of `me` has closed.
     pub(crate) fn left(&self, me: usize) {
         self.peers[me].open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        for reactor in 0..self.peers.len() {
+            self.take_mail(reactor).into_iter().for_each(sys::close);
+        }
     }
 }
 

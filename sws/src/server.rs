@@ -15,6 +15,7 @@ use crate::{
 use std::{
     fmt, io,
     net::{SocketAddr, TcpListener},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{self, Receiver, Sender},
@@ -208,10 +209,15 @@ impl<S> fmt::Debug for Builder<S> {
 
 fn detect() -> Result<Features, SetupError> {
     // On a thread of its own: the ring belongs to the thread that makes it, and this one may go on to anything.
-    thread::scope(|scope| scope.spawn(Features::detect).join()).unwrap_or_else(|_| {
-        Err(SetupError::Other(io::Error::other(
-            "the feature test panicked",
-        )))
+    thread::scope(|scope| {
+        thread::Builder::new()
+            .spawn_scoped(scope, Features::detect)
+            .map_err(SetupError::Other)?
+            .join()
+            .unwrap_or_else(|_| {
+                let problem = io::Error::other("the feature test panicked");
+                Err(SetupError::Other(problem))
+            })
     })
 }
 
@@ -255,8 +261,14 @@ impl<S: 'static> Plan<S> {
             events: (sender.clone(), receiver),
             description: String::new(),
         };
+        // Nobody accepts before everybody can: a connection that was accepted by a start that fails would be lost. Declared
+        // after `running`, so that on failure the gates go first and those who wait at them end.
+        let mut gates = Vec::new();
         for (index, listener) in listeners.into_iter().enumerate() {
+            let (gate, opened) = mpsc::channel();
+            gates.push(gate);
             let start = Start {
+                opened,
                 listener,
                 features,
                 index,
@@ -273,7 +285,7 @@ impl<S: 'static> Plan<S> {
             );
             let thread = thread::Builder::new()
                 .name(format!("sws-{index}"))
-                .spawn(move || start.run(router, &*state, &events))
+                .spawn(move || start.run_caught(router, &*state, &events))
                 .map_err(Error::Reactor)?;
             running.threads.push(thread);
         }
@@ -290,6 +302,10 @@ impl<S: 'static> Plan<S> {
                 }
             }
         }
+        for gate in gates {
+            // A reactor that has gone meanwhile is reported by its `Ended`.
+            let _ = gate.send(());
+        }
         running.description = match features {
             Some(features) => format!("engine io_uring ({summary}, {features})"),
             None => format!("engine epoll{note}"),
@@ -300,6 +316,8 @@ impl<S: 'static> Plan<S> {
 
 /// What one reactor's thread starts from.
 struct Start {
+    /// Tells that every reactor is ready; closed: that one is not.
+    opened: Receiver<()>,
     listener: TcpListener,
     features: Option<Features>,
     index: usize,
@@ -311,6 +329,20 @@ struct Start {
 }
 
 impl Start {
+    /// Whoever waits for this thread learns of its end even if the application's code panics.
+    fn run_caught<S: 'static>(
+        self,
+        router: Arc<Router<S>>,
+        state: &(dyn Fn(ReactorInfo) -> S + Send + Sync),
+        events: &Sender<Event>,
+    ) {
+        let name = format!("reactor {}", self.index);
+        if catch_unwind(AssertUnwindSafe(|| self.run(router, state, events))).is_err() {
+            let error = io::Error::other(format!("{name} panicked"));
+            let _ = events.send(Event::Ended(Err(error)));
+        }
+    }
+
     fn run<S: 'static>(
         self,
         router: Arc<Router<S>>,
@@ -343,13 +375,13 @@ impl Start {
                 match Uring::new(self.listener, peers, index, features, buffers) {
                     Ok(engine) => {
                         let summary = engine.summary();
-                        serve(engine, core, summary, events)
+                        serve(engine, core, summary, events, &self.opened)
                     }
                     Err(error) => return drop(events.send(Event::Failed(Error::Engine(error)))),
                 }
             }
             None => match Epoll::new(self.listener, peers, index) {
-                Ok(engine) => serve(engine, core, "", events),
+                Ok(engine) => serve(engine, core, "", events, &self.opened),
                 Err(error) => return drop(events.send(Event::Failed(Error::Reactor(error)))),
             },
         };
@@ -363,10 +395,15 @@ fn serve<E: Engine, S: 'static>(
     core: Core<Http<S>>,
     summary: &'static str,
     events: &Sender<Event>,
+    opened: &Receiver<()>,
 ) -> io::Result<()> {
     let reactor = Reactor::new(engine, core);
     let _ = events.send(Event::Ready(summary));
-    reactor.run()
+    match opened.recv() {
+        Ok(()) => reactor.run(),
+        // Another could not start.
+        Err(_) => Ok(()),
+    }
 }
 
 /// A server that serves. Dropping it stops it gracefully.

@@ -146,6 +146,33 @@ fn a_full_pool_recovers() {
     }
 }
 
+/// A burst is accepted as a whole before anyone can say stop; those for whom there is no place wait.
+#[test]
+fn a_burst_at_a_full_pool_is_served_in_the_end() {
+    for engine in engines() {
+        let server = start(sws::Config {
+            connections_max: 3,
+            ..config(engine)
+        });
+        for _ in 0..10 {
+            let mut clients: Vec<Client> = (0..25).map(|_| Client::new(server.addr())).collect();
+            for client in &mut clients {
+                client.send("GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+            }
+            for mut client in clients {
+                assert_eq!(client.answer().text(), "root", "{engine}");
+                client.expect_eof();
+            }
+        }
+        let counters = expect_clean(&server);
+        assert_eq!((counters.accepted, counters.closed), (250, 250));
+        assert!(
+            counters.accept_waits > 0,
+            "the test did not reach what it is for"
+        );
+    }
+}
+
 #[test]
 fn connections_are_spread_evenly() {
     for engine in engines() {

@@ -44,7 +44,8 @@ pub(crate) struct Epoll {
     ready: VecDeque<Token>,
     /// Pauses that were asked for and are to be reported.
     paused: Vec<Token>,
-    disarmed: bool,
+    /// Accepting has ended, for an error or because it was asked to, which is to be reported.
+    accept_over: Option<Option<i32>>,
     peers: Arc<Peers>,
     me: usize,
 }
@@ -67,7 +68,7 @@ impl Epoll {
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             ready: VecDeque::new(),
             paused: Vec::new(),
-            disarmed: false,
+            accept_over: None,
             peers,
             me,
         };
@@ -235,15 +236,16 @@ impl Epoll {
 
 impl Engine for Epoll {
     fn turn<K: Sink>(&mut self, sink: &mut K, timeout: Option<Duration>) -> io::Result<()> {
-        let pending = !self.ready.is_empty() || !self.paused.is_empty() || self.disarmed;
+        let pending =
+            !self.ready.is_empty() || !self.paused.is_empty() || self.accept_over.is_some();
         let count = self.wait(if pending {
             Some(Duration::ZERO)
         } else {
             timeout
         })?;
         sink.begin();
-        if std::mem::take(&mut self.disarmed) {
-            sink.accept_ended(None);
+        if let Some(error) = self.accept_over.take() {
+            sink.accept_ended(error);
         }
         for token in std::mem::take(&mut self.paused) {
             sink.receive_ended(token, ReceiveEnd::Paused);
@@ -283,23 +285,26 @@ impl Engine for Epoll {
         let Some(listener) = &self.listener else {
             return;
         };
-        if !self.accepting
-            && self
-                .control(
-                    libc::EPOLL_CTL_ADD,
-                    listener.as_raw_fd(),
-                    libc::EPOLLIN,
-                    LISTENER,
-                )
-                .is_ok()
-        {
-            self.accepting = true;
+        if self.accepting {
+            return;
+        }
+        match self.control(
+            libc::EPOLL_CTL_ADD,
+            listener.as_raw_fd(),
+            libc::EPOLLIN,
+            LISTENER,
+        ) {
+            Ok(()) => self.accepting = true,
+            // No memory, or no watches left: tried again like an accept that failed.
+            Err(error) => {
+                self.accept_over = Some(Some(error.raw_os_error().unwrap_or(libc::ENOMEM)));
+            }
         }
     }
 
     fn disarm_accept(&mut self) {
         self.stop_accepting();
-        self.disarmed = true;
+        self.accept_over = Some(None);
     }
 
     fn close_listener(&mut self) -> Vec<RawFd> {
@@ -376,13 +381,5 @@ impl Engine for Epoll {
 
     fn buffers(&self) -> (u16, u16) {
         (0, 0)
-    }
-}
-
-impl Drop for Epoll {
-    fn drop(&mut self) {
-        for fd in self.peers.take_mail(self.me) {
-            sws_ring::sys::close(fd);
-        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use sws_ring::{BufRing, Cqe, Features, Ring, SetupError, Sqe, Token, op};
+use sws_ring::{BufRing, Cqe, Features, Ring, SetupError, Sqe, Token, op, sys};
 
 const ACCEPT: u8 = 1;
 const RECEIVE: u8 = 2;
@@ -283,6 +283,23 @@ impl Engine for Uring {
 
     fn buffers(&self) -> (u16, u16) {
         (self.buffers.count(), self.buffers.leased())
+    }
+}
+
+impl Drop for Uring {
+    /// Connections that have come in and nobody has heard of are closed. There are some only if the reactor has failed
+    /// or has run out of time.
+    fn drop(&mut self) {
+        if self.ring.enter(0, None).is_err() {
+            return;
+        }
+        while let Some(cqe) = self.ring.next_cqe() {
+            match cqe.token.op() {
+                ACCEPT | ADOPT if cqe.result >= 0 => sys::close(cqe.result),
+                HAND_OVER => sys::close(cqe.token.generation() as RawFd),
+                _ => {}
+            }
+        }
     }
 }
 

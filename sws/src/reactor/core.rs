@@ -67,6 +67,8 @@ pub(crate) struct Core<P: Protocol> {
     /// Slots that were blocked and have drained.
     pub(super) resumable: VecDeque<(u32, u32)>,
     pub(super) hand_overs: Vec<(RawFd, usize)>,
+    /// Connections that were accepted before accepting could be stopped, and have no slot yet.
+    unplaced: VecDeque<RawFd>,
     pub(super) accept: Accept,
     pub(super) listener_closed: bool,
     pub(super) can_send_batch: bool,
@@ -77,6 +79,7 @@ pub(crate) struct Core<P: Protocol> {
     unix_seconds: u64,
     timeouts: Timeouts,
     high_water: usize,
+    stop_asked: bool,
     /// Tick at which a graceful stop runs out of time.
     drain_until: Option<u32>,
     pub(super) counters: Counters,
@@ -106,6 +109,7 @@ impl<P: Protocol> Core<P> {
             unarmed: VecDeque::new(),
             resumable: VecDeque::new(),
             hand_overs: Vec::new(),
+            unplaced: VecDeque::new(),
             accept: Accept::default(),
             listener_closed: false,
             can_send_batch: false,
@@ -123,6 +127,7 @@ impl<P: Protocol> Core<P> {
                 shutdown: ticks(config.shutdown_timeout),
             },
             high_water: config.output_high_water_bytes,
+            stop_asked: false,
             drain_until: None,
             counters: Counters::default(),
             peers,
@@ -171,7 +176,10 @@ impl<P: Protocol> Core<P> {
     }
 
     pub(super) fn finished(&self) -> bool {
-        let over = |until: u32| self.slots.open() == 0 || self.now >= until + DRAIN_OVERTIME_TICKS;
+        let over = |until: u32| {
+            // Asked of the peers, because a connection may be on its way here.
+            self.peers.open(self.me) == 0 || self.now >= until + DRAIN_OVERTIME_TICKS
+        };
         self.listener_closed && self.hand_overs.is_empty() && self.drain_until.is_some_and(over)
     }
 
@@ -235,8 +243,7 @@ impl<P: Protocol> Core<P> {
     fn open(&mut self, fd: RawFd) {
         let Some(index) = self.slots.acquire(fd) else {
             self.counters.accept_waits += 1;
-            self.peers.left(self.me);
-            sys::close(fd);
+            self.unplaced.push_back(fd);
             return;
         };
         let generation = self.slots[index].generation;
@@ -247,6 +254,15 @@ impl<P: Protocol> Core<P> {
             self.timeouts.idle
         };
         self.set_deadline(index, wait);
+    }
+
+    /// Gives slots that have become free to connections that wait for one.
+    pub(super) fn place_waiting(&mut self) {
+        while self.slots_left()
+            && let Some(fd) = self.unplaced.pop_front()
+        {
+            self.open(fd);
+        }
     }
 
     /// Closes the descriptor and frees the slot, none of whose operations is in flight.
@@ -379,7 +395,11 @@ impl<P: Protocol> Core<P> {
 
     // ---- graceful stop
 
-    fn start_drain(&mut self) {
+    /// Begins a graceful stop if one was asked for: after a turn's events, so that requests among them are answered.
+    pub(super) fn start_drain(&mut self) {
+        if !self.stop_asked || self.draining() {
+            return;
+        }
         self.drain_until = Some(self.now + self.timeouts.shutdown);
         self.protocol.drain();
         for index in self.slots.live_indexes() {
@@ -586,6 +606,19 @@ impl<P: Protocol> Core<P> {
     }
 }
 
+impl<P: Protocol> Drop for Core<P> {
+    /// Closes what is left when the reactor has failed or has run out of time. The engine is gone by then.
+    fn drop(&mut self) {
+        for index in self.slots.live_indexes() {
+            sys::close(self.slots[index].fd);
+        }
+        self.unplaced.drain(..).for_each(sys::close);
+        for (fd, _) in self.hand_overs.drain(..) {
+            sys::close(fd);
+        }
+    }
+}
+
 impl<P: Protocol> Sink for Core<P> {
     fn begin(&mut self) {
         self.now_millis = sys::monotonic_coarse().as_millis() as u64;
@@ -736,8 +769,6 @@ impl<P: Protocol> Sink for Core<P> {
     }
 
     fn woken(&mut self) {
-        if self.drain_until.is_none() && self.peers.stopping() {
-            self.start_drain();
-        }
+        self.stop_asked = self.peers.stopping();
     }
 }

@@ -27,6 +27,7 @@ const CLOCK_SLACK_MILLIS: u64 = 10;
 
 /// An engine and the connections on it.
 pub(crate) struct Reactor<E, P: Protocol> {
+    // Dropped first: the core holds the memory that the engine's operations point into, and their descriptors.
     engine: E,
     core: Core<P>,
     /// The list of dirty slots that is not in use, kept for its memory.
@@ -110,6 +111,7 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
     }
 
     fn accept_stage(&mut self) {
+        self.core.place_waiting();
         for (fd, target) in std::mem::take(&mut self.core.hand_overs) {
             self.engine.hand_over(fd, target);
         }
@@ -123,6 +125,7 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
 
     /// The listener goes when nothing is accepting on it any more; what waits in its backlog is served.
     fn stop_stage(&mut self) {
+        self.core.start_drain();
         if self.core.listener_may_close() {
             self.core.listener_closed = true;
             for fd in self.engine.close_listener() {
