@@ -209,18 +209,18 @@ impl Config {
                 problem,
             });
         }
-        for (key, value) in [
-            ("idle_timeout", self.idle_timeout),
-            ("head_timeout", self.head_timeout),
-            ("body_timeout", self.body_timeout),
-            ("write_timeout", self.write_timeout),
+        let (tick, zero) = (Duration::from_millis(100), Duration::ZERO);
+        for (key, value, low) in [
+            ("idle_timeout", self.idle_timeout, tick),
+            ("head_timeout", self.head_timeout, tick),
+            ("body_timeout", self.body_timeout, tick),
+            ("write_timeout", self.write_timeout, tick),
+            ("shutdown_timeout", self.shutdown_timeout, zero),
         ] {
-            range(key, value.as_millis() as u64, 100, 1000 * 3600 * 24 * 365).map_err(|_| {
-                Error::Config {
-                    key,
-                    problem: format!("{value:?} is not between 100ms and a year"),
-                }
-            })?;
+            if !(low..=Duration::from_secs(3600 * 24 * 365)).contains(&value) {
+                let problem = format!("{value:?} is not between {low:?} and a year");
+                return Err(Error::Config { key, problem });
+            }
         }
         Ok(())
     }
@@ -247,6 +247,7 @@ mod tests {
         assert!(problem(|c| c.headers_max = 101).contains("headers_max"));
         assert!(problem(|c| c.receive_buffers = 3).contains("receive_buffers"));
         assert!(problem(|c| c.idle_timeout = Duration::ZERO).contains("idle_timeout"));
+        assert!(problem(|c| c.shutdown_timeout = Duration::MAX).contains("shutdown_timeout"));
         assert!(problem(|c| c.target_bytes_max = 1 << 20).contains("target_bytes_max"));
     }
 

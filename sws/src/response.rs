@@ -147,9 +147,13 @@ impl<'a> Response<'a> {
         self.finish(body)
     }
 
-    /// Answers with a body that is already there.
+    /// Answers with a body that is already there. With a status that allows none (204, 205, 304) it is left out, as
+    /// in every other way of answering.
     #[inline]
     pub fn body(mut self, content_type: &str, body: impl AsRef<[u8]>) -> Answered {
+        if self.is_bodiless() {
+            return self.empty();
+        }
         let body = body.as_ref();
         self.head(content_type);
         self.finish(body)
@@ -173,6 +177,9 @@ impl<'a> Response<'a> {
         content_type: &str,
         write: impl FnOnce(&mut BodyWriter<'_>) -> io::Result<()>,
     ) -> Answered {
+        if self.is_bodiless() {
+            return self.empty();
+        }
         let start = self.out.len();
         self.head(content_type);
         let mark = response::reserve_content_length(self.out);
@@ -207,6 +214,12 @@ impl<'a> Response<'a> {
         }
         response::end(self.out);
         Answered(())
+    }
+
+    /// RFC 9110, 15.3.5, 15.3.6 and 15.4.5: whatever followed the head would be taken for the next answer.
+    #[inline]
+    fn is_bodiless(&self) -> bool {
+        matches!(self.status, 204 | 205 | 304)
     }
 
     fn failure(mut self, text: &str) -> Answered {
@@ -417,6 +430,31 @@ mod tests {
                 "{name:?} {value:?}: {text}"
             );
             assert!(!text.contains("Set-Cookie"));
+        }
+    }
+
+    #[test]
+    fn a_status_that_has_no_body_gets_none() {
+        // What followed the head would be taken for the next answer.
+        for status in [204, 205, 304] {
+            let answers: [fn(Response<'_>) -> Answered; 3] = [
+                |r| r.text("body"),
+                |r| r.body("text/plain", "body"),
+                |r| r.json("body"),
+            ];
+            for give in answers {
+                let text = answer(Persistence::Implied, false, |r| give(r.status(status)));
+                assert!(text.ends_with("\r\n\r\n"), "{text}");
+                assert_eq!(
+                    text.contains("Content-Length: 0\r\n"),
+                    status == 205,
+                    "{text}"
+                );
+                assert_eq!(
+                    text.matches("Content-Length").count(),
+                    usize::from(status == 205)
+                );
+            }
         }
     }
 

@@ -63,6 +63,29 @@ fn head_options_and_unknown() {
 }
 
 #[test]
+fn a_body_that_nobody_takes_is_skipped_up_to_the_limit() {
+    for engine in engines() {
+        let server = start(sws::Config {
+            body_bytes_max: 10_000,
+            ..config(engine)
+        });
+        let chunk = format!("3e8\r\n{}\r\n", "x".repeat(1000));
+        for (chunks, survives) in [(10, true), (11, false)] {
+            let mut client = Client::new(server.addr());
+            client.send("POST /nothing HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n");
+            client.send(chunk.repeat(chunks) + "0\r\n\r\n");
+            assert_eq!(client.answer().status, 404);
+            if survives {
+                assert_eq!(client.get("/").text(), "root");
+            } else {
+                client.expect_eof();
+            }
+        }
+        expect_clean(&server);
+    }
+}
+
+#[test]
 fn persistence() {
     for engine in engines() {
         let server = start(config(engine));
@@ -289,7 +312,11 @@ fn a_panicking_handler_costs_one_500() {
         let mut client = Client::new(server.addr());
         assert_eq!(client.get("/panic").status, 500);
         client.expect_eof();
+        let mut client = Client::new(server.addr());
+        client.send("HEAD /panic HTTP/1.1\r\nHost: t\r\n\r\n");
+        assert_eq!(client.answer_to_head().status, 500);
+        client.expect_eof();
         assert_eq!(other.get("/").text(), "root");
-        assert_eq!(server.counters().panics, 1);
+        assert_eq!(server.counters().panics, 2);
     }
 }

@@ -4,6 +4,7 @@ mod common;
 
 use common::{Client, config, engines, expect_clean, pattern, start};
 use std::{
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
     time::{Duration, Instant},
 };
@@ -74,7 +75,7 @@ fn a_head_that_trickles_is_cut_off() {
             .set_read_timeout(Some(Duration::from_millis(50)))
             .unwrap();
         while begin.elapsed() < Duration::from_secs(5) {
-            if std::io::Write::write_all(&mut client.stream, b"X: y\r\n").is_err() {
+            if client.stream.write_all(b"X: y\r\n").is_err() {
                 break;
             }
             let mut byte = [0];
@@ -147,6 +148,9 @@ fn a_client_that_takes_nothing_is_cut_off() {
             c.timeouts == 1 && c.slots_open == 0
         });
         assert_eq!(counters.connections_buffering, 0);
+        // By a reset: the kernel does not go on to hold megabytes for it, and half an answer does not look whole.
+        let error = client.stream.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{engine}");
     }
 }
 
@@ -167,7 +171,7 @@ fn a_client_that_is_slow_is_not_cut_off() {
         let mut chunk = vec![0; 100_000];
         while taken < size {
             std::thread::sleep(Duration::from_millis(30));
-            let count = std::io::Read::read(&mut client.stream, &mut chunk).unwrap();
+            let count = client.stream.read(&mut chunk).unwrap();
             assert!(
                 count > 0,
                 "{engine}: cut off after {taken} bytes: {:?} {:?}",
@@ -217,6 +221,50 @@ fn a_stop_finishes_what_is_in_flight() {
             TcpStream::connect(addr).is_err(),
             "{engine}: still listening"
         );
+    }
+}
+
+#[test]
+fn a_stop_does_not_wait_for_those_who_owe_nothing_more() {
+    for engine in engines() {
+        let server = start(Config {
+            shutdown_timeout: Duration::from_secs(60),
+            ..config(engine)
+        });
+        let mut client = Client::new(server.addr());
+        // Answered already; the rest of the body is skipped, and then nothing is to come.
+        client.send("POST /nothing HTTP/1.1\r\nHost: t\r\nContent-Length: 4\r\n\r\nbo");
+        assert_eq!(client.answer().status, 404);
+        let stopping = std::thread::spawn(move || server.stop());
+        std::thread::sleep(Duration::from_millis(100));
+        client.send("dy");
+        let begin = Instant::now();
+        client.expect_eof();
+        drop(client);
+        stopping.join().unwrap().unwrap();
+        assert!(
+            begin.elapsed() < Duration::from_secs(10),
+            "{engine}: {:?}",
+            begin.elapsed()
+        );
+    }
+}
+
+/// What a client goes on to send after its last answer is discarded, but not for ever.
+#[test]
+fn closing_takes_no_longer_than_its_time() {
+    for engine in engines() {
+        let server = start(config(engine));
+        let mut client = Client::new(server.addr());
+        client.send("GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+        assert_eq!(client.answer().text(), "root");
+        let begin = Instant::now();
+        while client.stream.write_all(&[b'x'; 1000]).is_ok() {
+            assert!(begin.elapsed() < Duration::from_secs(15), "{engine}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(begin.elapsed() > Duration::from_secs(4), "{engine}");
+        expect_clean(&server);
     }
 }
 

@@ -143,7 +143,7 @@ impl<S: 'static> Http<S> {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Step {
-        let work = &mut self.work;
+        let (work, body_max) = (&mut self.work, self.limits.body_bytes_max);
         match self.router.find(head.method, head.path) {
             Found::Route(Route::Whole(handler), params) => {
                 if head.framing == Framing::None {
@@ -173,9 +173,9 @@ impl<S: 'static> Http<S> {
                     catch_unwind(AssertUnwindSafe(|| handler.open(&mut work.state, &request)))
                 };
                 let Ok(sink) = opened else {
-                    return work.panicked(out, out.len());
+                    return work.panicked(false, out, out.len());
                 };
-                let decoder = BodyDecoder::new(head.framing, self.limits.body_bytes_max);
+                let decoder = BodyDecoder::new(head.framing, body_max);
                 if head.expect_continue && input.len() == len {
                     out.extend_from_slice(response::CONTINUE);
                 }
@@ -199,7 +199,7 @@ impl<S: 'static> Http<S> {
                 } else {
                     405
                 };
-                work.answer_without_route(place, head, len, out, |response| {
+                work.answer_without_route(body_max, place, head, len, out, |response| {
                     let response = response.status(status).header("Allow", allow);
                     if status == 204 {
                         response.empty()
@@ -208,9 +208,11 @@ impl<S: 'static> Http<S> {
                     }
                 })
             }
-            Found::Nothing => work.answer_without_route(place, head, len, out, |response| {
-                response.status(404).text("not found\n")
-            }),
+            Found::Nothing => {
+                work.answer_without_route(body_max, place, head, len, out, |response| {
+                    response.status(404).text("not found\n")
+                })
+            }
         }
     }
 
@@ -266,7 +268,7 @@ impl<S: 'static> Http<S> {
                         if catch_unwind(AssertUnwindSafe(|| sink.chunk(state, decoded.data)))
                             .is_err()
                         {
-                            return self.work.panicked(out, out.len());
+                            return self.work.panicked(false, out, out.len());
                         }
                     }
                     if decoded.done || decoded.consumed == 0 {
@@ -298,6 +300,9 @@ impl<S: 'static> Http<S> {
             match decoder.decode(&input[used..]) {
                 Ok(decoded) => {
                     used += decoded.consumed;
+                    if decoded.done && self.work.draining {
+                        return Step::Close;
+                    }
                     if decoded.done {
                         *place = Place::Head { partial: false };
                         return Step::On(used);
@@ -383,20 +388,21 @@ impl<S: 'static> Work<S> {
         match answered {
             Ok(Answered(())) if closing => Step::Close,
             Ok(Answered(())) => Step::On(used),
-            Err(_) => self.panicked(out, start),
+            Err(_) => self.panicked(head_only, out, start),
         }
     }
 
     #[cold]
-    fn panicked(&mut self, out: &mut Vec<u8>, start: usize) -> Step {
+    fn panicked(&mut self, head_only: bool, out: &mut Vec<u8>, start: usize) -> Step {
         self.panics += 1;
         out.truncate(start);
-        self.last_answer(500, "the handler failed\n", out)
+        self.last_answer(500, "the handler failed\n", head_only, out)
     }
 
     /// Answers a request that has no handler, then skips its body.
     fn answer_without_route(
         &mut self,
+        body_max: u64,
         place: &mut Place<S>,
         head: &Head<'_, '_>,
         len: usize,
@@ -419,7 +425,7 @@ impl<S: 'static> Work<S> {
         if let Step::On(_) = step
             && head.framing != Framing::None
         {
-            *place = Place::Discard(BodyDecoder::new(head.framing, u64::MAX));
+            *place = Place::Discard(BodyDecoder::new(head.framing, body_max));
         }
         step
     }
@@ -510,17 +516,17 @@ impl<S: 'static> Work<S> {
     #[cold]
     fn refuse(&mut self, status: u16, reason: &str, out: &mut Vec<u8>) -> Step {
         self.bad_requests += 1;
-        self.last_answer(status, &format!("{reason}\n"), out)
+        self.last_answer(status, &format!("{reason}\n"), false, out)
     }
 
-    fn last_answer(&mut self, status: u16, text: &str, out: &mut Vec<u8>) -> Step {
+    fn last_answer(&mut self, status: u16, text: &str, head_only: bool, out: &mut Vec<u8>) -> Step {
         let mut closing = true;
         let Answered(()) = Response::new(
             out,
             &mut self.fields,
             &self.prefix,
             Persistence::Close,
-            false,
+            head_only,
             &mut closing,
         )
         .status(status)

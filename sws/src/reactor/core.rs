@@ -19,6 +19,9 @@ use sws_ring::{Token, sys};
 
 /// An answer longer than this is sent from the connection's own memory, so that a batch buffer stays small.
 const BATCH_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Answers that begin beyond this in a batch buffer go to their connections' own memory, which also keeps positions
+/// within 32 bits.
+const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What a batch buffer keeps of its memory from turn to turn.
 const BATCH_KEEP_BYTES: usize = 512 * 1024;
 /// How long accepting waits when there are no descriptors.
@@ -378,7 +381,12 @@ impl<P: Protocol> Core<P> {
         let stuck = sending | Flags::CLOSING | Flags::BROKEN;
         if slot.flags.any(stuck) || slot.unsent() > 0 {
             // The peer takes nothing, or does not close after our FIN.
-            self.counters.timeouts += u64::from(!slot.flags.any(Flags::FIN_SENT));
+            if !slot.flags.any(Flags::FIN_SENT) {
+                self.counters.timeouts += 1;
+                // So that closing resets: the kernel gives up what it holds for the peer, too. Where it is refused the
+                // connection is gone already.
+                let _ = sys::set_linger_zero(slot.fd);
+            }
             slot.flags.set(Flags::BROKEN);
         } else {
             self.counters.timeouts += 1;
@@ -544,7 +552,9 @@ impl<P: Protocol> Core<P> {
         }
         let slot = &mut self.slots[index];
         let adjacent = slot.range.len == 0 || slot.range.as_usize().end == start;
-        let fits = self.can_send_batch && slot.range.len as usize + len <= BATCH_ANSWER_BYTES_MAX;
+        let fits = self.can_send_batch
+            && slot.range.len as usize + len <= BATCH_ANSWER_BYTES_MAX
+            && start <= BATCH_BYTES_MAX;
         let in_order = slot.cold.is_none() || slot.unsent() == 0;
         if adjacent && fits && in_order && !slot.flags.any(Flags::SENDING) {
             if slot.range.len == 0 {
