@@ -166,7 +166,7 @@ impl Client {
         Self::on(socket.into())
     }
 
-    fn on(stream: TcpStream) -> Self {
+    pub fn on(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
