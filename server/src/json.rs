@@ -3,9 +3,9 @@
 //! A list of 50 items has some 550 member names, most of them shorter than the
 //! work that serde_json has with a name: to look through it for characters to
 //! escape, and to write comma, quotes, name and colon one by one. The names are
-//! known, so a [`name`] is handed through as its number and written in one
-//! piece here. Everything else is serde_json's, but for floats that are an
-//! exact number of cents: for those, integer arithmetic gives the digits.
+//! known, so a [`name`] is handed through as its number and written here, with
+//! its quotes and colon. Everything else is serde_json's, but for floats that are
+//! an exact number of cents: for those, integer arithmetic gives the digits.
 
 use std::io::{self, Write};
 
@@ -19,21 +19,27 @@ use serde_json::ser::{CompactFormatter, Formatter};
 /// When `value` cannot be serialised or `out` fails; `out` may then hold part
 /// of the text.
 pub fn write(out: &mut (impl Write + ?Sized), value: &(impl Serialize + ?Sized)) -> io::Result<()> {
-    let formatter = Named {
-        in_name: false,
-        first: false,
-    };
+    let formatter = Named { in_name: false };
     let mut serializer = serde_json::Serializer::with_formatter(out, formatter);
     Ok(value.serialize(&mut serializer)?)
 }
 
-/// Makes names and their table from one list, so that they cannot disagree.
+/// Makes names and how they are written from one list, so that they cannot disagree.
 macro_rules! names {
     ($($name:ident $text:literal,)*) => {
         enum Number { $($name,)* }
 
-        /// Each name as it follows another member.
-        const TEXTS: &[&str] = &[$(concat!(",\"", $text, "\":"),)*];
+        /// Writes a name with its quotes and colon. Each has a branch of its own,
+        /// where its length is known: that is much less than a call to copy bytes.
+        #[inline]
+        fn write_name<W: Write + ?Sized>(out: &mut W, number: u8) -> io::Result<()> {
+            $(
+                if number == Number::$name as u8 {
+                    return out.write_all(concat!("\"", $text, "\":").as_bytes());
+                }
+            )*
+            Err(io::Error::other("a number is no name"))
+        }
 
         /// Names of objects' members, to be serialised by [`write()`] only. Each is a
         /// type of its own, so that the compiler knows the text where it is written.
@@ -74,16 +80,13 @@ names! {
 /// Compact, with numbered member names.
 struct Named {
     in_name: bool,
-    /// The name under way is the first of its object.
-    first: bool,
 }
 
 impl Formatter for Named {
     #[inline]
-    fn begin_object_key<W: Write + ?Sized>(&mut self, _: &mut W, first: bool) -> io::Result<()> {
+    fn begin_object_key<W: Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
         self.in_name = true;
-        self.first = first;
-        Ok(())
+        if first { Ok(()) } else { out.write_all(b",") }
     }
 
     #[inline]
@@ -114,12 +117,7 @@ impl Formatter for Named {
         if !self.in_name {
             return CompactFormatter.write_u8(out, value);
         }
-        let text = TEXTS.get(usize::from(value)).map(|text| text.as_bytes());
-        match text {
-            Some([_comma, text @ ..]) if self.first => out.write_all(text),
-            Some(text) => out.write_all(text),
-            None => Err(io::Error::other("a number is no name")),
-        }
+        write_name(out, value)
     }
 
     #[inline]
