@@ -1,5 +1,4 @@
-# The entry sws. The slim image has the C compiler that SQLite and libdeflate
-# are built with.
+# The entry sws. The slim image has the C compiler that SQLite is built with.
 FROM rust:1-slim-bookworm AS build
 WORKDIR /build
 COPY . .
