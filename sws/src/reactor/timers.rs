@@ -56,9 +56,8 @@ impl Wheel {
             let bucket = self.next as usize % BUCKETS;
             if self.occupied[bucket / 64] & 1 << (bucket % 64) != 0 {
                 self.occupied[bucket / 64] &= !(1 << (bucket % 64));
-                due.append(&mut self.buckets[bucket]);
-                // A burst must not keep its memory for ever.
-                self.buckets[bucket].shrink_to(64);
+                // A tick's memory goes with it: kept, it would add up over the buckets as time passes.
+                due.append(&mut std::mem::take(&mut self.buckets[bucket]));
             }
             self.next += 1;
         }
