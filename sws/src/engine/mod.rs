@@ -4,6 +4,8 @@
 //! is compiled once for each engine, so there is no virtual call between them.
 
 pub(crate) mod epoll;
+#[cfg(test)]
+pub(crate) mod sim;
 pub(crate) mod uring;
 
 use std::{io, os::fd::RawFd, time::Duration};
