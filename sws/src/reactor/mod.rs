@@ -147,3 +147,6 @@ fn ticks(duration: Duration) -> u32 {
         .div_ceil(u128::from(timers::TICK_MILLIS));
     u32::try_from(ticks).map_or(TICKS_MAX, |ticks| ticks.saturating_add(1).min(TICKS_MAX))
 }
+
+#[cfg(test)]
+mod tests;
