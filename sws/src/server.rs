@@ -9,7 +9,7 @@ use crate::{
     handler::{Handler, StreamHandler},
     listen,
     peers::Peers,
-    reactor::{Core, Reactor},
+    reactor::{Core, Os, Reactor},
     router::{Route, Router},
 };
 use std::{
@@ -365,6 +365,7 @@ impl Start {
             Arc::clone(&peers),
             index,
             self.connections_max,
+            Os,
         );
         let ended = match self.features {
             Some(features) => {

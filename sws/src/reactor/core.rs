@@ -2,6 +2,7 @@
 
 use super::{
     CLOCK_SLACK_MILLIS,
+    host::{Host, Os},
     slot::{Cold, Flags, Range, Slot, Waiting},
     slots::Slots,
     ticks,
@@ -15,7 +16,7 @@ use crate::{
     peers::Peers,
 };
 use std::{collections::VecDeque, os::fd::RawFd, sync::Arc, time::Duration};
-use sws_ring::{Token, sys};
+use sws_ring::Token;
 
 /// An answer longer than this is sent from the connection's own memory, so that a batch buffer stays small.
 const BATCH_ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -55,7 +56,8 @@ struct Timeouts {
 }
 
 /// Connections and everything about them that is not the engine's.
-pub(crate) struct Core<P: Protocol> {
+pub(crate) struct Core<P: Protocol, H: Host = Os> {
+    pub(super) host: H,
     protocol: P,
     pub(super) slots: Slots<P::Conn>,
     /// Output of this turn and of the last one, which the kernel may still be told about.
@@ -90,19 +92,21 @@ pub(crate) struct Core<P: Protocol> {
     me: usize,
 }
 
-impl<P: Protocol> Core<P> {
+impl<P: Protocol, H: Host> Core<P, H> {
     pub(crate) fn new(
         config: &Config,
         mut protocol: P,
         peers: Arc<Peers>,
         me: usize,
         connections_max: u32,
+        host: H,
     ) -> Self {
-        let now_millis = sys::monotonic_coarse().as_millis() as u64;
+        let now_millis = host.monotonic().as_millis() as u64;
         let now = (now_millis / TICK_MILLIS) as u32;
-        let unix_seconds = sys::unix_seconds_coarse();
+        let unix_seconds = host.unix_seconds();
         protocol.second(unix_seconds);
         Self {
+            host,
             protocol,
             slots: Slots::new(connections_max),
             batches: [Vec::new(), Vec::new()],
@@ -271,7 +275,7 @@ impl<P: Protocol> Core<P> {
     /// Closes the descriptor and frees the slot, none of whose operations is in flight.
     pub(super) fn release(&mut self, index: u32) {
         let slot = &mut self.slots[index];
-        sys::close(slot.fd);
+        self.host.close(slot.fd);
         if slot.cold.is_some() {
             self.counters.connections_buffering -= 1;
         }
@@ -326,7 +330,7 @@ impl<P: Protocol> Core<P> {
         let Some(cold) = &mut slot.cold else {
             return false;
         };
-        let Ok(queued) = sys::send_queue(slot.fd) else {
+        let Ok(queued) = self.host.send_queue(slot.fd) else {
             return false;
         };
         let progressed = cold.kernel_queue.is_none_or(|before| queued < before);
@@ -385,7 +389,7 @@ impl<P: Protocol> Core<P> {
                 self.counters.timeouts += 1;
                 // So that closing resets: the kernel gives up what it holds for the peer, too. Where it is refused the
                 // connection is gone already.
-                let _ = sys::set_linger_zero(slot.fd);
+                let _ = self.host.set_linger_zero(slot.fd);
             }
             slot.flags.set(Flags::BROKEN);
         } else {
@@ -616,26 +620,28 @@ impl<P: Protocol> Core<P> {
     }
 }
 
-impl<P: Protocol> Drop for Core<P> {
+impl<P: Protocol, H: Host> Drop for Core<P, H> {
     /// Closes what is left when the reactor has failed or has run out of time. The engine is gone by then.
     fn drop(&mut self) {
         for index in self.slots.live_indexes() {
-            sys::close(self.slots[index].fd);
+            self.host.close(self.slots[index].fd);
         }
-        self.unplaced.drain(..).for_each(sys::close);
+        for fd in self.unplaced.drain(..) {
+            self.host.close(fd);
+        }
         for (fd, _) in self.hand_overs.drain(..) {
-            sys::close(fd);
+            self.host.close(fd);
         }
     }
 }
 
-impl<P: Protocol> Sink for Core<P> {
+impl<P: Protocol, H: Host> Sink for Core<P, H> {
     fn begin(&mut self) {
-        self.now_millis = sys::monotonic_coarse().as_millis() as u64;
+        self.now_millis = self.host.monotonic().as_millis() as u64;
         let now = (self.now_millis / TICK_MILLIS) as u32;
         if now != self.now {
             self.now = now;
-            let unix_seconds = sys::unix_seconds_coarse();
+            let unix_seconds = self.host.unix_seconds();
             if unix_seconds != self.unix_seconds {
                 self.unix_seconds = unix_seconds;
                 self.protocol.second(unix_seconds);

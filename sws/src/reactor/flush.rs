@@ -7,16 +7,15 @@
 //! cleared by the completion.
 
 use super::{
-    Core, Reactor,
+    Core, Host, Reactor,
     slot::{Flags, Range},
 };
 use crate::{
     connection::Protocol,
     engine::{Engine, Sent},
 };
-use sws_ring::sys;
 
-impl<E: Engine, P: Protocol> Reactor<E, P> {
+impl<E: Engine, P: Protocol, H: Host> Reactor<E, P, H> {
     pub(super) fn flush_slot(&mut self, index: u32) {
         let slot = &mut self.core.slots[index];
         slot.flags.clear(Flags::DIRTY);
@@ -85,10 +84,11 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
     /// Moves output of this turn, but for its first `skip` bytes, behind what the connection still has to send.
     fn queue(&mut self, index: u32, range: Range, skip: usize) {
         let core = &mut self.core;
-        let mut queued =
-            std::mem::take(&mut Core::<P>::cold(&mut core.counters, &mut core.slots[index]).queued);
+        let mut queued = std::mem::take(
+            &mut Core::<P, H>::cold(&mut core.counters, &mut core.slots[index]).queued,
+        );
         queued.extend_from_slice(&core.batch(range)[skip..]);
-        Core::<P>::cold(&mut core.counters, &mut core.slots[index]).queued = queued;
+        Core::<P, H>::cold(&mut core.counters, &mut core.slots[index]).queued = queued;
     }
 
     #[inline]
@@ -194,7 +194,7 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
         }
         slot.flags.set(Flags::FIN_SENT);
         // A receive that is armed holds the socket open: close(2) alone would send nothing.
-        if sys::shutdown_write(slot.fd).is_err() {
+        if self.core.host.shutdown_write(slot.fd).is_err() {
             slot.flags.set(Flags::BROKEN);
             self.break_down(index);
             return;
@@ -215,7 +215,7 @@ impl<E: Engine, P: Protocol> Reactor<E, P> {
         } else if !slot.flags.any(Flags::SHUT) {
             slot.flags.set(Flags::SHUT);
             // It fails only on a connection that is gone, whose completions come by themselves.
-            let _ = sys::shutdown_both(slot.fd);
+            let _ = self.core.host.shutdown_both(slot.fd);
         }
     }
 }

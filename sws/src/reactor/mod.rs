@@ -7,11 +7,16 @@
 
 mod core;
 mod flush;
+mod host;
 mod slot;
 mod slots;
 mod timers;
 
-pub(crate) use self::{core::Core, slot::Waiting};
+pub(crate) use self::{
+    core::Core,
+    host::{Host, Os},
+    slot::Waiting,
+};
 
 use self::slot::Flags;
 use crate::{connection::Protocol, engine::Engine};
@@ -26,16 +31,16 @@ const TICKS_MAX: u32 = u32::MAX / 2;
 const CLOCK_SLACK_MILLIS: u64 = 10;
 
 /// An engine and the connections on it.
-pub(crate) struct Reactor<E, P: Protocol> {
+pub(crate) struct Reactor<E, P: Protocol, H: Host = Os> {
     // Dropped first: the core holds the memory that the engine's operations point into, and their descriptors.
     engine: E,
-    core: Core<P>,
+    core: Core<P, H>,
     /// The list of dirty slots that is not in use, kept for its memory.
     spare: Vec<u32>,
 }
 
-impl<E: Engine, P: Protocol> Reactor<E, P> {
-    pub(crate) fn new(engine: E, mut core: Core<P>) -> Self {
+impl<E: Engine, P: Protocol, H: Host> Reactor<E, P, H> {
+    pub(crate) fn new(engine: E, mut core: Core<P, H>) -> Self {
         core.can_send_batch = engine.can_send_batch();
         Self {
             engine,

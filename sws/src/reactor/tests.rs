@@ -1,6 +1,6 @@
 //! The reactor and HTTP against a kernel that is as unkind as it may be.
 
-use super::{Core, Reactor};
+use super::{Core, Os, Reactor};
 use crate::{
     Answered, BodySink, Config, Request, Response,
     connection::{
@@ -131,7 +131,7 @@ fn run(seed: u64) {
         expected.push(timeless(&answers));
     }
     let slots = 1 + random.below(14) as u32;
-    let core = Core::new(&config, http(&config), Arc::clone(&peers), 0, slots);
+    let core = Core::new(&config, http(&config), Arc::clone(&peers), 0, slots, Os);
     Reactor::new(Sim(Rc::clone(&world)), core).run().unwrap();
     let world = world.borrow();
     for (index, (client, expected)) in world.clients.iter().zip(&expected).enumerate() {
