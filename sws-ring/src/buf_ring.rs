@@ -85,6 +85,15 @@ impl BufRing {
         Ok(this)
     }
 
+    /// Takes the slab's pages now rather than when they are first written. For the time before the first receive: it
+    /// overwrites what the buffers hold.
+    pub fn warm_up(&mut self) {
+        debug_assert!(self.leased == 0);
+        let bytes = usize::from(self.count()) * self.size;
+        // SAFETY: the slab is `bytes` long and writable, and no one reads it: all buffers are with the kernel.
+        unsafe { self.slab.as_ptr().write_bytes(0, bytes) };
+    }
+
     /// Takes the group out of the ring's hands.
     pub fn unregister(self, ring: &Ring) -> io::Result<()> {
         ring.submitter().unregister_buf_ring(self.group)

@@ -374,7 +374,10 @@ impl Start {
                     self.config.receive_buffer_bytes,
                 );
                 match Uring::new(self.listener, peers, index, features, buffers) {
-                    Ok(engine) => {
+                    Ok(mut engine) => {
+                        if self.config.warm_up {
+                            engine.warm_up();
+                        }
                         let summary = engine.summary();
                         serve(engine, core, summary, events, &self.opened)
                     }

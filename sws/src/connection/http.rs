@@ -6,7 +6,7 @@ use crate::{
     config::HEADER_SLOTS,
     counters::Counters,
     handler::{Answered, BodySink, Handler},
-    reactor::Waiting,
+    reactor::{CONN_HOT_BYTES, Waiting},
     response::{HeadPrefix, Persistence, Response},
     router::{Found, PathParams, Route, Router},
 };
@@ -59,7 +59,7 @@ enum Place<S> {
     /// Within a body that is streamed.
     Stream(Box<Stream<S>>),
     /// Within the body of a request that has been answered already.
-    Discard(BodyDecoder),
+    Discard(Box<BodyDecoder>),
 }
 
 /// A request whose body is incomplete. The head is kept as it came and parsed again at the end: that costs less
@@ -87,6 +87,9 @@ impl<S> Default for HttpConn<S> {
         }
     }
 }
+
+// What is rare is in a box, so that a slot fits in one cache line (see `Slot`).
+const _: () = assert!(size_of::<HttpConn<()>>() <= CONN_HOT_BYTES);
 
 /// What one step through the input came to.
 enum Step {
@@ -425,7 +428,7 @@ impl<S: 'static> Work<S> {
         if let Step::On(_) = step
             && head.framing != Framing::None
         {
-            *place = Place::Discard(BodyDecoder::new(head.framing, body_max));
+            *place = Place::Discard(Box::new(BodyDecoder::new(head.framing, body_max)));
         }
         step
     }

@@ -68,6 +68,12 @@ impl Uring {
         })
     }
 
+    /// Takes the pages of the receive buffers now rather than as they are first filled.
+    pub(crate) fn warm_up(&mut self) {
+        self.buffers.warm_up();
+        self.bulk.fill(0);
+    }
+
     /// What the ring was set up with, for the start-up line.
     pub(crate) fn summary(&self) -> &'static str {
         self.ring.setup_summary()

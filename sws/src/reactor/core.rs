@@ -105,10 +105,14 @@ impl<P: Protocol, H: Host> Core<P, H> {
         let now = (now_millis / TICK_MILLIS) as u32;
         let unix_seconds = host.unix_seconds();
         protocol.second(unix_seconds);
+        let mut slots = Slots::new(connections_max);
+        if config.warm_up {
+            slots.warm_up();
+        }
         Self {
             host,
             protocol,
-            slots: Slots::new(connections_max),
+            slots,
             batches: [Vec::new(), Vec::new()],
             current: 0,
             sealed: false,

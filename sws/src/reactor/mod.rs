@@ -15,7 +15,7 @@ mod timers;
 pub(crate) use self::{
     core::Core,
     host::{Host, Os},
-    slot::Waiting,
+    slot::{CONN_HOT_BYTES, Waiting},
 };
 
 use self::slot::Flags;

@@ -1,6 +1,6 @@
 //! A connection, as the reactor sees it.
 
-use std::os::fd::RawFd;
+use std::{mem::offset_of, os::fd::RawFd};
 use sws_ring::Token;
 
 /// What holds for a connection; several at a time.
@@ -125,9 +125,18 @@ impl Cold {
     }
 }
 
-/// One slot of the pool. The first cache line is all that a small request touches besides the protocol's state.
+/// A cache line of every machine that io_uring is common on.
+const LINE: usize = 64;
+/// The most that a slot may take: what a million idle connections cost.
+const SLOT_BYTES_MAX: usize = 384;
+/// Bytes of the protocol's own state that are in a slot's first line, which is all that a small request touches.
+pub(crate) const CONN_HOT_BYTES: usize = 16;
+
+/// One slot of the pool: who it is (dispatch), until when (deadlines), what it sends (output), and the protocol's state.
+/// Everything that is rare is behind `cold`.
 #[repr(C, align(64))]
 pub(crate) struct Slot<C> {
+    /// Compared with a completion's: what is late for an earlier connection is recognised.
     pub(crate) generation: u32,
     pub(crate) fd: RawFd,
     pub(crate) flags: Flags,
@@ -146,7 +155,21 @@ pub(crate) struct Slot<C> {
     pub(crate) conn: C,
 }
 
+/// The layout as it was meant, whatever the protocol; [`Slot::FITS`] is for the one that is served.
+const _: () = {
+    type Smallest = Slot<[u64; CONN_HOT_BYTES / 8]>;
+    assert!(size_of::<Smallest>() == LINE && align_of::<Smallest>() == LINE);
+    assert!(offset_of!(Smallest, generation) == 0 && offset_of!(Smallest, fd) == 4);
+    assert!(offset_of!(Smallest, flags) == 8 && offset_of!(Smallest, deadline) == 12);
+    assert!(offset_of!(Smallest, range) == 20 && offset_of!(Smallest, fired) == 28);
+    assert!(offset_of!(Smallest, cold) == 40);
+    assert!(offset_of!(Smallest, conn) == LINE - CONN_HOT_BYTES);
+};
+
 impl<C> Slot<C> {
+    /// Named where slots are made, so that a protocol whose state is too large does not compile.
+    pub(crate) const FITS: () = assert!(size_of::<Self>() <= SLOT_BYTES_MAX);
+
     #[inline]
     pub(crate) fn token(&self, index: u32) -> Token {
         Token::new(self.generation, 0, index)

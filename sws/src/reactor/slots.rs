@@ -2,11 +2,30 @@
 
 use super::slot::{Flags, Range, Slot, Waiting};
 use std::{
+    hint::black_box,
     ops::{Index, IndexMut},
     os::fd::RawFd,
 };
 
 const NO_WHEEL_TICK: u32 = u32::MAX;
+
+impl<C: Default> Slot<C> {
+    fn unused() -> Self {
+        Self {
+            generation: 1,
+            fd: -1,
+            flags: Flags::default(),
+            waiting: Waiting::Request,
+            fired_batch: 0,
+            deadline: 0,
+            wheel_tick: NO_WHEEL_TICK,
+            range: Range::default(),
+            fired: Range::default(),
+            cold: None,
+            conn: C::default(),
+        }
+    }
+}
 
 pub(crate) struct Slots<C> {
     slots: Vec<Slot<C>>,
@@ -18,6 +37,7 @@ pub(crate) struct Slots<C> {
 impl<C: Default> Slots<C> {
     /// Reserves address space for `limit` slots, so that growing never copies; memory is taken as slots are used.
     pub(crate) fn new(limit: u32) -> Self {
+        let () = Slot::<C>::FITS;
         let mut slots = Vec::new();
         // Where overcommit is off this may be refused; then the vector grows by copying.
         let _ = slots.try_reserve_exact(limit as usize);
@@ -29,24 +49,26 @@ impl<C: Default> Slots<C> {
         }
     }
 
+    /// Takes the memory of all slots now instead of a page at a time as connections come.
+    pub(crate) fn warm_up(&mut self) {
+        let limit = self.limit as usize;
+        self.slots.reserve_exact(limit - self.slots.len());
+        for place in self.slots.spare_capacity_mut() {
+            // It is written again when it is first used: a slot that is unused owns nothing.
+            black_box(place.write(Slot::unused()));
+        }
+        self.free.reserve_exact(limit - self.free.len());
+        for place in self.free.spare_capacity_mut() {
+            black_box(place.write(0));
+        }
+    }
+
     /// Takes a slot for `fd`; `None` when all are in use.
     pub(crate) fn acquire(&mut self, fd: RawFd) -> Option<u32> {
         let index = match self.free.pop() {
             Some(index) => index,
             None if (self.slots.len() as u32) < self.limit => {
-                self.slots.push(Slot {
-                    generation: 1,
-                    fd: -1,
-                    flags: Flags::default(),
-                    waiting: Waiting::Request,
-                    fired_batch: 0,
-                    deadline: 0,
-                    wheel_tick: NO_WHEEL_TICK,
-                    range: Range::default(),
-                    fired: Range::default(),
-                    cold: None,
-                    conn: C::default(),
-                });
+                self.slots.push(Slot::unused());
                 self.slots.len() as u32 - 1
             }
             None => return None,
@@ -139,6 +161,50 @@ mod tests {
         slots.release(a);
         assert_eq!(slots.acquire(5), Some(a));
         assert_eq!((slots.open(), slots.total()), (2, 2));
+    }
+
+    /// Memory that is taken of the mapping that holds `at`.
+    fn resident_bytes_around(at: usize) -> usize {
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut here = false;
+        for line in maps.lines() {
+            let word = line.split(' ').next().unwrap();
+            if let Some((start, end)) = word.split_once('-') {
+                let address = |text| usize::from_str_radix(text, 16).unwrap();
+                here = (address(start)..address(end)).contains(&at);
+            } else if here && word == "Rss:" {
+                let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+                return kib * 1024;
+            }
+        }
+        panic!("{at:x} is not mapped");
+    }
+
+    #[test]
+    fn memory_is_taken_as_slots_are_used_or_all_at_once() {
+        const LIMIT: u32 = 1 << 20;
+        let mut slots: Slots<u64> = Slots::new(LIMIT);
+        let at = slots.slots.as_ptr() as usize;
+        let pool = LIMIT as usize * size_of::<Slot<u64>>();
+        for fd in 0..1000 {
+            slots.acquire(fd).unwrap();
+        }
+        let cold = resident_bytes_around(at);
+        // Other mappings may lie beside it; the pages of 63 slots of 64 were never touched.
+        assert!(cold < pool / 2, "{cold} of {pool} bytes are taken");
+        slots.warm_up();
+        assert!(resident_bytes_around(at) >= pool);
+        assert_eq!((slots.total(), slots.open()), (1000, 1000));
+        for fd in 1000..LIMIT {
+            assert_eq!(slots.acquire(fd as RawFd), Some(fd));
+        }
+        assert_eq!(slots.acquire(1), None);
+        assert_eq!(slots.slots.as_ptr() as usize, at, "growing copied");
+        for index in (0..LIMIT).rev() {
+            slots.release(index);
+        }
+        assert_eq!((slots.total(), slots.open()), (LIMIT, 0));
+        assert_eq!(slots.acquire(1), Some(0));
     }
 
     #[test]
