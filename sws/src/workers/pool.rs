@@ -282,7 +282,9 @@ pub(super) fn work(pool: &Arc<Pool>, index: usize) {
         if !due.is_empty() {
             drop(state);
             quietly(|| due.into_iter().for_each(Waker::wake));
+            // Everything may have changed, also that there will be nothing to wait for.
             state = pool.lock();
+            continue;
         }
         let Some(job) = state.take() else {
             state = pool.wait(state, now);
