@@ -41,12 +41,16 @@ mod engine;
 mod error;
 mod handler;
 mod listen;
+pub mod next;
 mod peers;
 mod reactor;
 mod request;
 mod response;
 mod router;
 mod server;
+mod task;
+pub mod time;
+mod workers;
 
 pub use config::{Config, EngineKind};
 pub use counters::Counters;
