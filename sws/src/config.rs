@@ -92,6 +92,9 @@ pub struct Config {
     pub body_buffered_bytes_max: usize,
     /// Unsent bytes of one connection above which it is no longer read.
     pub output_high_water_bytes: usize,
+    /// Bytes of memory that connections have given back and a reactor keeps for others: incomplete requests, unsent
+    /// answers. More goes back to the allocator.
+    pub buffer_cache_bytes_max: usize,
     /// How long a connection may stay without a request.
     pub idle_timeout: Duration,
     /// How long a request's head may take, from its first byte; then 408.
@@ -125,6 +128,7 @@ impl Default for Config {
             body_bytes_max: 32 * 1024 * 1024,
             body_buffered_bytes_max: 1024 * 1024,
             output_high_water_bytes: 256 * 1024,
+            buffer_cache_bytes_max: 8 * 1024 * 1024,
             idle_timeout: Duration::from_secs(30),
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
@@ -201,6 +205,12 @@ impl Config {
             1 << 30,
         )?;
         range(
+            "buffer_cache_bytes_max",
+            self.buffer_cache_bytes_max as u64,
+            0,
+            1 << 40,
+        )?;
+        range(
             "receive_buffer_bytes",
             self.receive_buffer_bytes as u64,
             512,
@@ -252,6 +262,7 @@ mod tests {
         assert!(problem(|c| c.receive_buffers = 3).contains("receive_buffers"));
         assert!(problem(|c| c.idle_timeout = Duration::ZERO).contains("idle_timeout"));
         assert!(problem(|c| c.shutdown_timeout = Duration::MAX).contains("shutdown_timeout"));
+        assert!(problem(|c| c.buffer_cache_bytes_max = 1 << 41).contains("buffer_cache_bytes_max"));
         assert!(problem(|c| c.target_bytes_max = 1 << 20).contains("target_bytes_max"));
     }
 

@@ -59,6 +59,8 @@ counters! {
     buffers_leased,
     /// Connections that hold unsent bytes or an incomplete request now.
     connections_buffering,
+    /// Bytes kept of the memory that such connections have given back.
+    buffer_cache_bytes,
     /// Connections closed for want of progress.
     timeouts,
     /// Times that no receive buffer was free.

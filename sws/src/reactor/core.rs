@@ -2,6 +2,7 @@
 
 use super::{
     CLOCK_SLACK_MILLIS,
+    buffers::Buffers,
     host::{Host, Os},
     slot::{Cold, Flags, Range, Slot, Waiting},
     slots::Slots,
@@ -60,6 +61,7 @@ pub(crate) struct Core<P: Protocol, H: Host = Os> {
     pub(super) host: H,
     protocol: P,
     pub(super) slots: Slots<P::Conn>,
+    pub(super) buffers: Buffers,
     /// Output of this turn and of the last one, which the kernel may still be told about.
     batches: [Vec<u8>; 2],
     current: usize,
@@ -113,6 +115,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
             host,
             protocol,
             slots,
+            buffers: Buffers::new(config.buffer_cache_bytes_max),
             batches: [Vec::new(), Vec::new()],
             current: 0,
             sealed: false,
@@ -238,6 +241,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
         self.counters.slots_total = self.slots.total().into();
         self.counters.buffers_total = buffers_total.into();
         self.counters.buffers_leased = buffers_leased.into();
+        self.counters.buffer_cache_bytes = self.buffers.kept() as u64;
         self.protocol.count(&mut self.counters);
         self.peers.publish(self.me, &self.counters);
     }
@@ -280,7 +284,8 @@ impl<P: Protocol, H: Host> Core<P, H> {
     pub(super) fn release(&mut self, index: u32) {
         let slot = &mut self.slots[index];
         self.host.close(slot.fd);
-        if slot.cold.is_some() {
+        if let Some(cold) = slot.cold.take() {
+            self.buffers.give_cold(cold);
             self.counters.connections_buffering -= 1;
         }
         self.slots.release(index);
@@ -460,22 +465,33 @@ impl<P: Protocol, H: Host> Core<P, H> {
     // ---- input and output
 
     /// Memory of the connection for what is left over.
-    pub(super) fn cold<'s>(counters: &mut Counters, slot: &'s mut Slot<P::Conn>) -> &'s mut Cold {
-        if slot.cold.is_none() {
+    fn cold<'s>(
+        counters: &mut Counters,
+        buffers: &mut Buffers,
+        slot: &'s mut Slot<P::Conn>,
+    ) -> &'s mut Cold {
+        slot.cold.get_or_insert_with(|| {
             counters.connections_buffering += 1;
-        }
-        slot.cold.get_or_insert_default()
+            buffers.take_cold()
+        })
+    }
+
+    /// Moves output of this turn, but for its first `skip` bytes, behind what the connection still has to send.
+    pub(super) fn queue(&mut self, index: u32, range: Range, skip: usize) {
+        let slot = &mut self.slots[index];
+        let cold = Self::cold(&mut self.counters, &mut self.buffers, slot);
+        let output = &self.batches[self.current][range.as_usize()];
+        self.buffers.append(&mut cold.queued, &output[skip..]);
     }
 
     /// Gives the memory back once nothing is left over.
     #[inline]
     pub(super) fn drop_empty_cold(&mut self, index: u32) {
         let slot = &mut self.slots[index];
-        if let Some(cold) = &slot.cold
-            && cold.is_empty()
-            && !slot.flags.any(Flags::SENDING)
+        if !slot.flags.any(Flags::SENDING)
+            && let Some(cold) = slot.cold.take_if(|cold| cold.is_empty())
         {
-            slot.cold = None;
+            self.buffers.give_cold(cold);
             self.counters.connections_buffering -= 1;
         }
     }
@@ -491,7 +507,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
             && !cold.input.is_empty()
         {
             let fresh = cold.input.len();
-            cold.input.extend_from_slice(bytes);
+            self.buffers.append(&mut cold.input, bytes);
             // After a pause everything is looked at again.
             let fresh = if bytes.is_empty() { 0 } else { fresh };
             let progress = self.protocol.data(&mut slot.conn, &cold.input, fresh, out);
@@ -501,9 +517,8 @@ impl<P: Protocol, H: Host> Core<P, H> {
             let progress = self.protocol.data(&mut slot.conn, bytes, 0, out);
             if progress.consumed < bytes.len() && progress.next != Next::Close {
                 let rest = &bytes[progress.consumed..];
-                Self::cold(&mut self.counters, slot)
-                    .input
-                    .extend_from_slice(rest);
+                let cold = Self::cold(&mut self.counters, &mut self.buffers, slot);
+                self.buffers.append(&mut cold.input, rest);
             }
             progress
         };
@@ -539,7 +554,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
             Next::Close => {
                 slot.flags.set(Flags::CLOSING);
                 if let Some(cold) = &mut slot.cold {
-                    cold.input = Vec::new();
+                    self.buffers.give(std::mem::take(&mut cold.input));
                 }
                 self.mark_dirty(index);
             }
@@ -571,9 +586,10 @@ impl<P: Protocol, H: Host> Core<P, H> {
             slot.range.len += len as u32;
         } else {
             let range = std::mem::take(&mut slot.range);
-            let cold = Self::cold(&mut self.counters, slot);
-            cold.queued.extend_from_slice(&batch[range.as_usize()]);
-            cold.queued.extend_from_slice(&batch[start..]);
+            let cold = Self::cold(&mut self.counters, &mut self.buffers, slot);
+            for output in [&batch[range.as_usize()], &batch[start..]] {
+                self.buffers.append(&mut cold.queued, output);
+            }
             batch.truncate(start);
         }
         self.mark_dirty(index);
@@ -693,9 +709,8 @@ impl<P: Protocol, H: Host> Sink for Core<P, H> {
             return true;
         }
         if slot.flags.any(Flags::BLOCKED) {
-            Self::cold(&mut self.counters, slot)
-                .input
-                .extend_from_slice(bytes);
+            let cold = Self::cold(&mut self.counters, &mut self.buffers, slot);
+            self.buffers.append(&mut cold.input, bytes);
             return false;
         }
         self.feed(index, bytes);
@@ -764,10 +779,9 @@ impl<P: Protocol, H: Host> Sink for Core<P, H> {
                 self.counters.short_sends += 1;
                 // What was in flight, not this turn's range: a receive may have been reported before this.
                 let fired = slot.fired.as_usize();
-                let mut rest = self.batches[usize::from(slot.fired_batch)][fired][taken..].to_vec();
-                let cold = Self::cold(&mut self.counters, slot);
-                rest.append(&mut cold.queued);
-                cold.queued = rest;
+                let rest = &self.batches[usize::from(slot.fired_batch)][fired][taken..];
+                let cold = Self::cold(&mut self.counters, &mut self.buffers, slot);
+                self.buffers.prepend(&mut cold.queued, rest);
             }
             Err(_) => slot.flags.set(Flags::BROKEN),
         }

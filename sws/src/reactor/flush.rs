@@ -7,7 +7,7 @@
 //! cleared by the completion.
 
 use super::{
-    Core, Host, Reactor,
+    Host, Reactor,
     slot::{Flags, Range},
 };
 use crate::{
@@ -73,22 +73,12 @@ impl<E: Engine, P: Protocol, H: Host> Reactor<E, P, H> {
                 self.send_from_batch(index, range);
                 return true;
             }
-            self.queue(index, range, 0);
+            self.core.queue(index, range, 0);
         }
         if !waiting {
             self.send_owned(index);
         }
         false
-    }
-
-    /// Moves output of this turn, but for its first `skip` bytes, behind what the connection still has to send.
-    fn queue(&mut self, index: u32, range: Range, skip: usize) {
-        let core = &mut self.core;
-        let mut queued = std::mem::take(
-            &mut Core::<P, H>::cold(&mut core.counters, &mut core.slots[index]).queued,
-        );
-        queued.extend_from_slice(&core.batch(range)[skip..]);
-        Core::<P, H>::cold(&mut core.counters, &mut core.slots[index]).queued = queued;
     }
 
     #[inline]
@@ -108,7 +98,7 @@ impl<E: Engine, P: Protocol, H: Host> Reactor<E, P, H> {
             Sent::Taken(taken) if taken < range.len as usize => {
                 slot.flags.set(Flags::WANTS_WRITABLE);
                 self.core.counters.short_sends += 1;
-                self.queue(index, range, taken);
+                self.core.queue(index, range, taken);
                 self.core.write_deadline(index);
             }
             Sent::Taken(_) => {}
@@ -124,7 +114,10 @@ impl<E: Engine, P: Protocol, H: Host> Reactor<E, P, H> {
             let Some(cold) = &mut slot.cold else { return };
             if cold.sent == cold.sending.len() {
                 let sent_any = cold.sent > 0;
-                cold.sending = std::mem::take(&mut cold.queued);
+                let queued = std::mem::take(&mut cold.queued);
+                self.core
+                    .buffers
+                    .give(std::mem::replace(&mut cold.sending, queued));
                 cold.sent = 0;
                 if cold.sending.is_empty() {
                     // Not when there was nothing to send: that would give a late head more time.

@@ -5,6 +5,7 @@
 //! leaves over waits for the next turn, so no stage starves another. Nothing writes to the batch buffer once the sends
 //! have begun: from then on the kernel reads it.
 
+mod buffers;
 mod core;
 mod flush;
 mod host;
