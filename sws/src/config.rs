@@ -59,6 +59,16 @@ impl FromStr for EngineKind {
     }
 }
 
+/// What happens to a WebSocket whose peer takes less than it is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WebSocketOverflow {
+    /// It is closed with 1013, so that the peer knows that it has missed something.
+    #[default]
+    Close,
+    /// What does not fit is not sent to it.
+    Drop,
+}
+
 /// What a server is started with. `Config::default()` serves on port 8080 of all IPv4 addresses.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -73,6 +83,16 @@ pub struct Config {
     pub engine: EngineKind,
     /// Bind each reactor to one CPU when there is one for each.
     pub pin_reactors: bool,
+    /// CPUs for the reactors, in turn; the process must be allowed to use them. Empty: as `pin_reactors` says.
+    pub reactor_cpus: Vec<usize>,
+    /// Worker threads for [`next::submit`](crate::next::submit), shared by all reactors. 0: none, and submitting is an error.
+    pub workers: usize,
+    /// Work that may wait for a worker; more is refused (503 if it is a handler's error).
+    pub worker_queue_max: usize,
+    /// Bytes of a worker's stack.
+    pub worker_stack_bytes: usize,
+    /// Tasks of one reactor, requests that wait for an `async` handler included; a request beyond it is answered 503.
+    pub tasks_max: usize,
     /// Connections of one reactor; more wait in the kernel's backlog. At most 1,048,576.
     pub connections_max: u32,
     /// Take the memory of all connection slots and receive buffers at the start, not as they are first used: no
@@ -103,8 +123,26 @@ pub struct Config {
     pub body_timeout: Duration,
     /// How long a client may take nothing of its answer; then the connection is reset.
     pub write_timeout: Duration,
+    /// How long a handler may take to answer; then 503, and it is cancelled. `None`: as long as it likes.
+    pub handler_timeout: Option<Duration>,
+    /// Whether a client that has sent its last byte (FIN) while a handler works on its request may still be waiting for the answer.
+    /// Usually it has gone, and the handler is cancelled.
+    pub half_close: bool,
+    /// A handler that holds its reactor for longer is reported on standard error. `None`, the default in release builds: none is.
+    pub stall_warning: Option<Duration>,
     /// How long a graceful stop may take.
     pub shutdown_timeout: Duration,
+    /// Blocks of `body_buffered_bytes_max` bytes that a reactor has for bodies over 32 KiB that are taken whole; when all are in use such a
+    /// request is answered 503. Memory is taken as blocks are first used.
+    pub large_blocks: u32,
+    /// Bytes of a WebSocket's message; a longer one closes with 1009.
+    pub websocket_message_bytes_max: u32,
+    /// Bytes that may wait for one WebSocket's peer to take them; see `websocket_overflow`.
+    pub websocket_queue_bytes_max: usize,
+    /// What happens beyond that.
+    pub websocket_overflow: WebSocketOverflow,
+    /// How long a WebSocket may be silent before it is pinged; after as long again it is given up. `None`: for ever.
+    pub websocket_ping_interval: Option<Duration>,
     /// Receive buffers that a reactor shares among its connections (io_uring), a power of two.
     pub receive_buffers: u16,
     /// Bytes of one receive buffer. Pages are taken when first used.
@@ -119,6 +157,11 @@ impl Default for Config {
             reactors: None,
             engine: EngineKind::Auto,
             pin_reactors: true,
+            reactor_cpus: Vec::new(),
+            workers: 0,
+            worker_queue_max: 1024,
+            worker_stack_bytes: 2 * 1024 * 1024,
+            tasks_max: 1 << 20,
             connections_max: CONNECTIONS_LIMIT,
             warm_up: false,
             backlog: 65_535,
@@ -133,7 +176,15 @@ impl Default for Config {
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
+            handler_timeout: None,
+            half_close: false,
+            stall_warning: cfg!(debug_assertions).then_some(Duration::from_millis(100)),
             shutdown_timeout: Duration::from_secs(10),
+            large_blocks: 64,
+            websocket_message_bytes_max: 1024 * 1024,
+            websocket_queue_bytes_max: 1024 * 1024,
+            websocket_overflow: WebSocketOverflow::Close,
+            websocket_ping_interval: Some(Duration::from_secs(30)),
             receive_buffers: 128,
             receive_buffer_bytes: 16 * 1024,
         }
@@ -223,6 +274,36 @@ impl Config {
                 problem,
             });
         }
+        range("workers", self.workers as u64, 0, 1024)?;
+        range("worker_queue_max", self.worker_queue_max as u64, 1, 1 << 32)?;
+        range(
+            "worker_stack_bytes",
+            self.worker_stack_bytes as u64,
+            16 * 1024,
+            1 << 30,
+        )?;
+        range("tasks_max", self.tasks_max as u64, 1, 1 << 24)?;
+        range("large_blocks", self.large_blocks.into(), 0, 1 << 20)?;
+        range(
+            "websocket_message_bytes_max",
+            self.websocket_message_bytes_max.into(),
+            1,
+            1 << 31,
+        )?;
+        range(
+            "websocket_queue_bytes_max",
+            self.websocket_queue_bytes_max as u64,
+            1024,
+            1 << 40,
+        )?;
+        let allowed = sws_ring::sys::allowed_cpus();
+        if let Some(cpu) = self.reactor_cpus.iter().find(|cpu| !allowed.contains(cpu)) {
+            let problem = format!("CPU {cpu} is not one of {allowed:?}, which the process may use");
+            return Err(Error::Config {
+                key: "reactor_cpus",
+                problem,
+            });
+        }
         let (tick, zero) = (Duration::from_millis(100), Duration::ZERO);
         for (key, value, low) in [
             ("idle_timeout", self.idle_timeout, tick),
@@ -230,6 +311,16 @@ impl Config {
             ("body_timeout", self.body_timeout, tick),
             ("write_timeout", self.write_timeout, tick),
             ("shutdown_timeout", self.shutdown_timeout, zero),
+            (
+                "handler_timeout",
+                self.handler_timeout.unwrap_or(tick),
+                tick,
+            ),
+            (
+                "websocket_ping_interval",
+                self.websocket_ping_interval.unwrap_or(tick),
+                tick,
+            ),
         ] {
             if !(low..=Duration::from_secs(3600 * 24 * 365)).contains(&value) {
                 let problem = format!("{value:?} is not between {low:?} and a year");

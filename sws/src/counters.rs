@@ -73,8 +73,16 @@ counters! {
     stale_completions,
     /// Turns of the event loop.
     turns,
-    /// Handlers that panicked.
+    /// Handlers, tasks and hooks that panicked.
     panics,
+    /// Tasks that are not over.
+    tasks,
+    /// Large blocks in use.
+    large_blocks_used,
+    /// Messages that WebSockets have received.
+    websocket_messages,
+    /// Messages that were not sent to a WebSocket because its peer is too slow.
+    websocket_overflows,
 }
 
 #[cfg(test)]

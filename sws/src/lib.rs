@@ -34,29 +34,60 @@
 //! Where io_uring is not to be had (kernel before 6.1, a container's seccomp profile, a sysctl) the same reactor runs
 //! on epoll; [`EngineKind`] chooses.
 
+mod blocks;
+mod body;
 mod config;
 mod connection;
+mod context;
 mod counters;
 mod engine;
 mod error;
+mod extensions;
+mod fields;
 mod handler;
+mod hooks;
+mod launch;
 mod listen;
+mod local;
+pub mod middleware;
 pub mod next;
+mod params;
 mod peers;
 mod reactor;
+mod rejection;
+mod remote;
+mod reply;
 mod request;
 mod response;
 mod router;
+mod running;
 mod server;
+mod state;
+mod table;
 mod task;
 pub mod time;
 mod workers;
+pub mod ws;
 
-pub use config::{Config, EngineKind};
+pub use body::{BodyError, BodySender, BodyStream};
+pub use config::{Config, EngineKind, WebSocketOverflow};
+pub use connection::ConnId;
+pub use context::Context;
 pub use counters::Counters;
 pub use error::Error;
-pub use handler::{Answered, BodySink, Handler, StreamHandler};
+pub use handler::{
+    Answered, AtOnce, BodySink, Endpoint, Handler, IntoAnswered, IntoHandler, MayWait,
+    MayWaitForBody, StreamHandler,
+};
+pub use hooks::DeferredEvent;
+pub use middleware::Flow;
+pub use rejection::Rejection;
+pub use remote::{Remote, Responder, Stopped};
+pub use reply::{IntoReply, Json, Reply};
 pub use request::Request;
 pub use response::{BodyWriter, Response};
-pub use server::{Builder, CountersHandle, ReactorInfo, Running, Server};
+pub use router::Router;
+pub use running::{CountersHandle, Running, Stopper};
+pub use server::{Builder, ReactorInfo, Server};
+pub use state::{State, state};
 pub use sws_proto::http1::{Method, negotiate, query};

@@ -1,8 +1,17 @@
 //! A response: written once, straight into the buffer that is sent.
 
-use crate::handler::Answered;
+use crate::{
+    ConnId,
+    handler::Answered,
+    local,
+    remote::{Inbox, Responder},
+    reply::{Field, IntoReply, Reply},
+};
 use serde::Serialize;
-use std::{fmt, io};
+use std::{
+    fmt, io,
+    sync::{Arc, atomic::AtomicBool},
+};
 use sws_proto::http1::{date::HttpDate, response};
 
 const TEXT: &str = "text/plain";
@@ -20,7 +29,49 @@ pub(crate) struct HeadPrefix {
     date_field: Vec<u8>,
 }
 
+/// What became of a [`Response`], for the connection.
+pub(crate) struct Outcome {
+    /// For whom it is, should it be answered later.
+    pub(crate) conn: ConnId,
+    pub(crate) exchange: u32,
+    /// The answer is wanted as a value, because it may still be changed.
+    pub(crate) capture: bool,
+    /// The connection closes after this answer.
+    pub(crate) closing: bool,
+    pub(crate) given: Given,
+}
+
+pub(crate) enum Given {
+    /// It is in the output.
+    Written,
+    /// It is here.
+    Reply(Box<Reply>),
+    /// It will come; the flag tells whether it is still wanted.
+    Later(Arc<AtomicBool>),
+}
+
+impl Outcome {
+    #[inline]
+    pub(crate) fn new(conn: ConnId, exchange: u32, closing: bool) -> Self {
+        Self {
+            conn,
+            exchange,
+            capture: false,
+            closing,
+            given: Given::Written,
+        }
+    }
+}
+
 impl HeadPrefix {
+    pub(crate) fn ok(&self) -> &[u8] {
+        &self.ok
+    }
+
+    pub(crate) fn date_field(&self) -> &[u8] {
+        &self.date_field
+    }
+
     pub(crate) fn new(unix_seconds: u64) -> Self {
         let mut this = Self {
             date: HttpDate::new(unix_seconds),
@@ -70,7 +121,7 @@ pub struct Response<'a> {
     persistence: Persistence,
     head_only: bool,
     invalid_field: bool,
-    closing: &'a mut bool,
+    outcome: &'a mut Outcome,
 }
 
 impl<'a> Response<'a> {
@@ -81,7 +132,7 @@ impl<'a> Response<'a> {
         prefix: &'a HeadPrefix,
         persistence: Persistence,
         head_only: bool,
-        closing: &'a mut bool,
+        outcome: &'a mut Outcome,
     ) -> Self {
         fields.clear();
         Self {
@@ -92,7 +143,7 @@ impl<'a> Response<'a> {
             persistence,
             head_only,
             invalid_field: false,
-            closing,
+            outcome,
         }
     }
 
@@ -129,7 +180,7 @@ impl<'a> Response<'a> {
     #[inline]
     pub fn close(mut self) -> Self {
         self.persistence = Persistence::Close;
-        *self.closing = true;
+        self.outcome.closing = true;
         self
     }
 
@@ -137,7 +188,7 @@ impl<'a> Response<'a> {
     #[inline]
     pub fn text(self, body: impl AsRef<[u8]>) -> Answered {
         let plain = self.status == 200 && self.persistence == Persistence::Implied;
-        if !plain || self.invalid_field || !self.fields.is_empty() {
+        if !plain || self.invalid_field || !self.fields.is_empty() || self.outcome.capture {
             return self.body(TEXT, body);
         }
         let (body, start) = (body.as_ref(), &self.prefix.ok_text);
@@ -155,8 +206,54 @@ impl<'a> Response<'a> {
             return self.empty();
         }
         let body = body.as_ref();
+        if self.outcome.capture {
+            return self.captured(content_type, body.to_vec());
+        }
         self.head(content_type);
         self.finish(body)
+    }
+
+    /// Answers with a [`Reply`], to which the fields that were added here are added; the reply's status counts.
+    pub fn send(self, reply: impl IntoReply) -> Answered {
+        let mut reply = reply.into_reply();
+        reply.invalid |= self.invalid_field;
+        reply.close |= self.outcome.closing;
+        reply.fields.extend(rendered_fields(self.fields));
+        self.outcome.given = Given::Reply(Box::new(reply));
+        Answered(())
+    }
+
+    /// Answers later, from any thread: by the [`Responder`]. Status and fields that were set here are not kept.
+    ///
+    /// ```
+    /// use sws::{Answered, Request, Response};
+    ///
+    /// fn slow(_: &mut (), _: &Request<'_>, response: Response<'_>) -> Answered {
+    ///     let (responder, answered) = response.defer();
+    ///     std::thread::spawn(move || responder.send("it took a while\n"));
+    ///     answered
+    /// }
+    /// ```
+    pub fn defer(self) -> (Responder, Answered) {
+        let gone = Arc::new(AtomicBool::new(false));
+        // A response exists on a reactor's thread only; without one nobody would take the answer.
+        let inbox = local::current().map_or_else(
+            || Arc::new(Inbox::new(|| ())),
+            |local| Arc::clone(&local.inbox),
+        );
+        let Outcome { conn, exchange, .. } = *self.outcome;
+        let responder = Responder::new(inbox, conn, exchange, Arc::clone(&gone));
+        self.outcome.given = Given::Later(gone);
+        (responder, Answered(()))
+    }
+
+    #[cold]
+    fn captured(self, content_type: &str, body: Vec<u8>) -> Answered {
+        let mut reply = Reply::bytes(content_type.to_owned(), body).status(self.status);
+        reply.invalid = self.invalid_field;
+        reply.fields.extend(rendered_fields(self.fields));
+        self.outcome.given = Given::Reply(Box::new(reply));
+        Answered(())
     }
 
     /// The end of a head, and the body.
@@ -181,6 +278,14 @@ impl<'a> Response<'a> {
             return self.empty();
         }
         let start = self.out.len();
+        if self.outcome.capture {
+            if write(&mut BodyWriter { out: self.out }).is_err() {
+                self.out.truncate(start);
+                return self.failure("the response could not be produced\n");
+            }
+            let body = self.out.split_off(start);
+            return self.captured(content_type, body);
+        }
         self.head(content_type);
         let mark = response::reserve_content_length(self.out);
         response::end(self.out);
@@ -207,6 +312,13 @@ impl<'a> Response<'a> {
 
     /// Answers without a body.
     pub fn empty(mut self) -> Answered {
+        if self.outcome.capture {
+            let mut reply = Reply::empty().status(self.status);
+            reply.invalid = self.invalid_field;
+            reply.fields.extend(rendered_fields(self.fields));
+            self.outcome.given = Given::Reply(Box::new(reply));
+            return Answered(());
+        }
         self.start();
         // RFC 9110, 8.6: no length in a 204; in a 304 it would speak of the 200's body.
         if !matches!(self.status, 204 | 304) {
@@ -261,6 +373,15 @@ impl<'a> Response<'a> {
             self.out.extend_from_slice(self.fields);
         }
     }
+}
+
+/// Fields that were rendered by [`Response::header`], taken apart again.
+fn rendered_fields(lines: &[u8]) -> impl Iterator<Item = Field> {
+    let fields = crate::fields::Fields::Lines(lines);
+    fields.iter().map(|(name, value)| Field {
+        name: name.to_owned().into(),
+        value: value.to_vec(),
+    })
 }
 
 impl fmt::Debug for Response<'_> {
@@ -329,7 +450,8 @@ mod tests {
         head_only: bool,
         give: impl FnOnce(Response<'_>) -> Answered,
     ) -> String {
-        let (mut out, mut fields, mut closing) = (b"before".to_vec(), b"stale".to_vec(), false);
+        let (mut out, mut fields) = (b"before".to_vec(), b"stale".to_vec());
+        let mut outcome = Outcome::new(ConnId::new(0, 1), 1, false);
         let prefix = HeadPrefix::new(784_111_777);
         let _ = give(Response::new(
             &mut out,
@@ -337,7 +459,7 @@ mod tests {
             &prefix,
             persistence,
             head_only,
-            &mut closing,
+            &mut outcome,
         ));
         String::from_utf8(out)
             .unwrap()

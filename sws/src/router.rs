@@ -1,244 +1,223 @@
-//! Which handler answers which request.
+//! Routes as a user writes them down.
 
 use crate::{
     Error,
-    handler::{Handler, StreamHandler},
+    handler::{Endpoint, EndpointKind, IntoHandler, StreamHandler},
+    middleware::Middleware,
+    table::Table,
+    ws,
 };
-use matchit::Params;
-use std::fmt;
+use std::{fmt, sync::Arc};
 use sws_proto::http1::Method;
 
-/// Methods that routes can be registered for, in the order in which `Allow` lists them.
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
-const GET: usize = 0;
-const HEAD: usize = 1;
-/// More literal paths than this are left to the tree.
-const LITERALS_MAX: usize = 8;
-
-/// How a route takes its body.
-pub(crate) enum Route<S> {
-    /// Whole, with a limit.
-    Whole(Box<dyn Handler<S>>),
-    /// As it arrives.
-    Stream(Box<dyn StreamHandler<S>>),
+/// Routes, middleware around them, and further routers below a prefix.
+///
+/// ```
+/// use sws::{Answered, Request, Response, Router};
+/// use sws::middleware::BasicAuth;
+///
+/// fn stats(_: &mut (), _: &Request<'_>, response: Response<'_>) -> Answered {
+///     response.text("fine\n")
+/// }
+///
+/// let admin = Router::new()
+///     .middleware(BasicAuth::new("admin", |user, password| user == "me" && password == "secret"))
+///     .get("/stats", stats);
+/// let all: Router<()> = Router::new().nest("/admin", admin);
+/// ```
+///
+/// # Paths
+/// A path is literal, or has parameters that stand for one segment (`/items/{id}`), or a catch-all at its end that stands for
+/// everything from there on, at least one byte (`/files/{*path}`). A literal wins over a parameter, a parameter over a catch-all. Paths are
+/// compared as sent, byte for byte: not percent-decoded, nothing collapsed; parameters are decoded when they are asked for that
+/// way. Two routes that match the same paths are refused at the start.
+///
+/// # Methods
+/// A GET route answers HEAD as well. A path that has routes but none for a request's method is answered 405, and OPTIONS 204, both with `Allow`;
+/// a path that has none, 404.
+pub struct Router<S> {
+    pub(crate) routes: Vec<(Method<'static>, String, EndpointKind<S>)>,
+    pub(crate) middleware: Vec<Arc<dyn Middleware<S>>>,
+    pub(crate) nested: Vec<(String, Self)>,
+    pub(crate) body_bytes_max: Option<u64>,
 }
 
-/// What was found for a request.
-pub(crate) enum Found<'r, 'p, S> {
-    Route(&'r Route<S>, PathParams<'r, 'p>),
-    /// The path has routes, but none for this method; the methods are for `Allow`.
-    OtherMethods(Allow),
-    Nothing,
-}
-
-/// A set of methods, as `Allow` lists it.
-#[derive(Clone, Copy)]
-pub(crate) struct Allow(u8);
-
-pub(crate) struct Router<S> {
-    methods: [Paths<S>; METHODS.len()],
-    empty: bool,
-}
-
-/// The routes of one method.
-struct Paths<S> {
-    routes: Vec<Route<S>>,
-    /// Index of a route, by its path.
-    tree: matchit::Router<usize>,
-    /// The first literal paths once more: a few comparisons are cheaper than the tree, and a literal wins over a
-    /// parameter in any case.
-    literals: Vec<(Box<str>, usize)>,
-}
-
-/// What a path's parameters stand for; a literal path has none.
-pub(crate) type PathParams<'r, 'p> = Option<Params<'r, 'p>>;
-
-impl<S> Paths<S> {
-    fn new() -> Self {
+impl<S: 'static> Router<S> {
+    /// A router without routes.
+    pub fn new() -> Self {
         Self {
             routes: Vec::new(),
-            tree: matchit::Router::new(),
-            literals: Vec::new(),
-        }
-    }
-
-    fn insert(&mut self, path: &str, route: Route<S>) -> Result<(), String> {
-        let index = self.routes.len();
-        self.tree.insert(path, index).map_err(|e| e.to_string())?;
-        self.routes.push(route);
-        if self.literals.len() < LITERALS_MAX && !path.contains(['{', '}']) {
-            self.literals.push((path.into(), index));
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn at<'r, 'p>(&'r self, path: &'p str) -> Option<(&'r Route<S>, PathParams<'r, 'p>)> {
-        for (literal, index) in &self.literals {
-            if **literal == *path {
-                return Some((&self.routes[*index], None));
-            }
-        }
-        let found = self.tree.at(path).ok()?;
-        Some((&self.routes[*found.value], Some(found.params)))
-    }
-}
-
-impl<S> Router<S> {
-    pub(crate) fn new() -> Self {
-        Self {
-            methods: std::array::from_fn(|_| Paths::new()),
-            empty: true,
+            middleware: Vec::new(),
+            nested: Vec::new(),
+            body_bytes_max: None,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.empty
+        self.routes.is_empty() && self.nested.is_empty() && self.middleware.is_empty()
     }
 
-    pub(crate) fn add(
-        &mut self,
-        method: Method<'_>,
+    /// Routes a method and path to a handler of any kind; see [`IntoHandler`].
+    #[must_use]
+    pub fn route<K>(
+        mut self,
+        method: Method<'static>,
         path: &str,
-        route: Route<S>,
+        handler: impl IntoHandler<S, K>,
+    ) -> Self {
+        let Endpoint(endpoint) = handler.into_endpoint();
+        self.routes.push((method, path.to_owned(), endpoint));
+        self
+    }
+
+    /// Routes GET (and HEAD).
+    #[must_use]
+    pub fn get<K>(self, path: &str, handler: impl IntoHandler<S, K>) -> Self {
+        self.route(Method::Get, path, handler)
+    }
+
+    /// Routes POST.
+    #[must_use]
+    pub fn post<K>(self, path: &str, handler: impl IntoHandler<S, K>) -> Self {
+        self.route(Method::Post, path, handler)
+    }
+
+    /// Routes PUT.
+    #[must_use]
+    pub fn put<K>(self, path: &str, handler: impl IntoHandler<S, K>) -> Self {
+        self.route(Method::Put, path, handler)
+    }
+
+    /// Routes PATCH.
+    #[must_use]
+    pub fn patch<K>(self, path: &str, handler: impl IntoHandler<S, K>) -> Self {
+        self.route(Method::Patch, path, handler)
+    }
+
+    /// Routes DELETE.
+    #[must_use]
+    pub fn delete<K>(self, path: &str, handler: impl IntoHandler<S, K>) -> Self {
+        self.route(Method::Delete, path, handler)
+    }
+
+    /// Routes POST to a [`BodySink`](crate::BodySink): the body in pieces, as it arrives, without a task.
+    #[must_use]
+    pub fn post_stream(self, path: &str, handler: impl StreamHandler<S>) -> Self {
+        self.sink(Method::Post, path, handler)
+    }
+
+    /// Routes PUT to a [`BodySink`](crate::BodySink).
+    #[must_use]
+    pub fn put_stream(self, path: &str, handler: impl StreamHandler<S>) -> Self {
+        self.sink(Method::Put, path, handler)
+    }
+
+    fn sink(mut self, method: Method<'static>, path: &str, handler: impl StreamHandler<S>) -> Self {
+        let endpoint = EndpointKind::Sink(Box::new(handler));
+        self.routes.push((method, path.to_owned(), endpoint));
+        self
+    }
+
+    /// Routes GET to a WebSocket; see [`WebSocket`](crate::ws::WebSocket).
+    #[must_use]
+    pub fn ws<K>(self, path: &str, open: impl ws::Open<S, K>) -> Self {
+        self.ws_with(path, ws::Options::default(), open)
+    }
+
+    /// Routes GET to a WebSocket with options of its own.
+    #[must_use]
+    pub fn ws_with<K>(
+        mut self,
+        path: &str,
+        options: ws::Options,
+        open: impl ws::Open<S, K>,
+    ) -> Self {
+        let route = ws::Route::new(options, open);
+        let endpoint = EndpointKind::WebSocket(Box::new(route));
+        self.routes.push((Method::Get, path.to_owned(), endpoint));
+        self
+    }
+
+    /// Puts a router's routes below `prefix`, which may have parameters. Its route `/` is the prefix itself.
+    #[must_use]
+    pub fn nest(mut self, prefix: &str, router: Self) -> Self {
+        self.nested.push((prefix.to_owned(), router));
+        self
+    }
+
+    /// Runs `middleware` around everything below this router, whenever it was or will be added. The first one added is
+    /// the outermost.
+    #[must_use]
+    pub fn middleware(mut self, middleware: impl Middleware<S>) -> Self {
+        self.middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// The longest body, in bytes, that this router's routes take (413 beyond it), instead of the configuration's. It holds for the routers
+    /// nested in this one, too, unless they say otherwise.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.body_bytes_max = Some(bytes);
+        self
+    }
+
+    pub(crate) fn compile(self) -> Result<Table<S>, Error> {
+        let mut table = Table::new();
+        self.compile_into("", &[], None, &mut table)?;
+        Ok(table)
+    }
+
+    fn compile_into(
+        self,
+        prefix: &str,
+        outer: &[Arc<dyn Middleware<S>>],
+        body_bytes_max: Option<u64>,
+        table: &mut Table<S>,
     ) -> Result<(), Error> {
-        let refuse = |problem: String| Error::Route {
-            path: path.to_owned(),
-            problem,
-        };
-        let Some(index) = index(method) else {
-            return Err(refuse(format!("no routes for method {}", method.as_str())));
-        };
-        if !path.starts_with('/') {
-            return Err(refuse("a path starts with '/'".to_owned()));
+        let body_bytes_max = self.body_bytes_max.or(body_bytes_max);
+        let layers: Arc<[_]> = outer.iter().cloned().chain(self.middleware).collect();
+        table.add_scope(prefix, Arc::clone(&layers));
+        for (method, path, endpoint) in self.routes {
+            let whole = match (prefix, &*path) {
+                (_, path) if !path.starts_with('/') => {
+                    return Err(refuse(path, "a path starts with '/'"));
+                }
+                ("", _) => path,
+                (_, "/") => prefix.to_owned(),
+                _ => format!("{prefix}{path}"),
+            };
+            table.add(method, &whole, endpoint, &layers, body_bytes_max)?;
         }
-        self.empty = false;
-        self.methods[index].insert(path, route).map_err(refuse)
-    }
-
-    #[inline]
-    pub(crate) fn find<'r, 'p>(&'r self, method: Method<'_>, path: &'p str) -> Found<'r, 'p, S> {
-        if let Some(index) = index(method) {
-            if let Some((route, params)) = self.methods[index].at(path) {
-                return Found::Route(route, params);
+        for (below, router) in self.nested {
+            let whole = format!("{prefix}{below}");
+            if !below.starts_with('/') || below.ends_with('/') || below.contains("{*") {
+                return Err(refuse(
+                    &whole,
+                    "a prefix starts with '/', does not end with one, and has no catch-all",
+                ));
             }
-            // A GET handler answers HEAD as well; its body is not sent (RFC 9110, 9.3.2).
-            if index == HEAD
-                && let Some((route, params)) = self.methods[GET].at(path)
-            {
-                return Found::Route(route, params);
-            }
-        }
-        self.others(path)
-    }
-
-    #[cold]
-    fn others<'r, 'p>(&'r self, path: &str) -> Found<'r, 'p, S> {
-        let mut allow = 0u8;
-        for (index, router) in self.methods.iter().enumerate() {
-            if router.at(path).is_some() {
-                allow |= 1 << index;
-            }
-        }
-        if allow == 0 {
-            return Found::Nothing;
-        }
-        if allow & 1 << GET != 0 {
-            allow |= 1 << HEAD;
-        }
-        Found::OtherMethods(Allow(allow | 1 << (METHODS.len() - 1)))
-    }
-}
-
-#[inline]
-fn index(method: Method<'_>) -> Option<usize> {
-    match method {
-        Method::Get => Some(GET),
-        Method::Head => Some(HEAD),
-        Method::Post => Some(2),
-        Method::Put => Some(3),
-        Method::Delete => Some(4),
-        Method::Patch => Some(5),
-        Method::Options => Some(6),
-        _ => None,
-    }
-}
-
-impl fmt::Display for Allow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for (index, name) in METHODS.iter().enumerate() {
-            if self.0 & 1 << index != 0 {
-                write!(f, "{separator}{name}")?;
-                separator = ", ";
-            }
+            router.compile_into(&whole, &layers, body_bytes_max, table)?;
         }
         Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Answered, Request, Response};
-
-    fn route() -> Route<()> {
-        fn ok(_: &mut (), _: &Request<'_>, response: Response<'_>) -> Answered {
-            response.text("ok")
-        }
-        Route::Whole(Box::new(ok))
+pub(crate) fn refuse(path: &str, problem: impl Into<String>) -> Error {
+    Error::Route {
+        path: path.to_owned(),
+        problem: problem.into(),
     }
+}
 
-    fn router() -> Router<()> {
-        let mut router = Router::new();
-        router.add(Method::Get, "/a/{id}", route()).unwrap();
-        router.add(Method::Get, "/a/one", route()).unwrap();
-        router.add(Method::Post, "/a/one", route()).unwrap();
-        router.add(Method::Get, "/files/{*path}", route()).unwrap();
-        router
+impl<S: 'static> Default for Router<S> {
+    fn default() -> Self {
+        Self::new()
     }
+}
 
-    #[test]
-    fn literals_win_over_parameters() {
-        let router = router();
-        let Found::Route(_, params) = router.find(Method::Get, "/a/one") else {
-            panic!("no route")
-        };
-        assert!(params.is_none());
-        let Found::Route(_, params) = router.find(Method::Get, "/a/two") else {
-            panic!("no route")
-        };
-        assert_eq!(params.unwrap().get("id"), Some("two"));
-        let Found::Route(_, params) = router.find(Method::Head, "/files/x/y") else {
-            panic!("no route")
-        };
-        assert_eq!(params.unwrap().get("path"), Some("x/y"));
-    }
-
-    #[test]
-    fn other_methods_are_listed() {
-        let router = router();
-        let Found::OtherMethods(allow) = router.find(Method::Delete, "/a/one") else {
-            panic!("not refused")
-        };
-        assert_eq!(allow.to_string(), "GET, HEAD, POST, OPTIONS");
-        let Found::OtherMethods(allow) = router.find(Method::Other("GETT"), "/a/7") else {
-            panic!("not refused")
-        };
-        assert_eq!(allow.to_string(), "GET, HEAD, OPTIONS");
-        assert!(matches!(
-            router.find(Method::Get, "/nothing"),
-            Found::Nothing
-        ));
-        assert!(matches!(router.find(Method::Get, "*"), Found::Nothing));
-    }
-
-    #[test]
-    fn conflicts_are_refused() {
-        let mut router = router();
-        assert!(router.add(Method::Get, "/a/{other}", route()).is_err());
-        assert!(router.add(Method::Get, "/a/one", route()).is_err());
-        assert!(router.add(Method::Get, "relative", route()).is_err());
-        assert!(router.add(Method::Trace, "/t", route()).is_err());
+impl<S> fmt::Debug for Router<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let routes = self.routes.iter().map(|(m, p, _)| (m.as_str(), p));
+        f.debug_map().entries(routes).finish()
     }
 }

@@ -203,7 +203,7 @@ fn connections_are_spread_evenly() {
 }
 
 /// Clients that come again and again, several at a time, each going in another way.
-fn reconnect(server: &sws::Running) {
+fn reconnect(server: &sws::Running<common::App>) {
     let addr = server.addr();
     std::thread::scope(|scope| {
         for _ in 0..8 {

@@ -86,6 +86,6 @@ fn memory_does_not_grow() {
 }
 
 /// Slots that there are, when nobody uses one.
-fn settled(server: &Running) -> u64 {
+fn settled(server: &Running<common::App>) -> u64 {
     expect_clean(server).slots_total
 }

@@ -1,6 +1,10 @@
 //! Socket addresses in the form that the kernel reads.
 
-use std::{fmt, mem, net::SocketAddr};
+use std::{
+    fmt, mem,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::fd::RawFd,
+};
 
 /// An IPv4 or IPv6 address and port as a `sockaddr`, for [`op::connect`](crate::op::connect).
 #[derive(Clone, Copy)]
@@ -68,6 +72,33 @@ impl From<SocketAddr> for SocketAddress {
     }
 }
 
+/// The address at a connection's other end; `None` if there is none or it is neither IPv4 nor IPv6.
+pub fn peer_address(fd: RawFd) -> Option<SocketAddr> {
+    // SAFETY: all-zero is a valid sockaddr_storage.
+    let mut storage: libc::sockaddr_storage = unsafe { mem::zeroed() };
+    let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: both pointers are valid for the call, and `len` is the storage's size.
+    let result = unsafe { libc::getpeername(fd, (&raw mut storage).cast(), &raw mut len) };
+    if result != 0 {
+        return None;
+    }
+    match libc::c_int::from(storage.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says what it is, and the storage is large and aligned enough for it.
+            let v4 = unsafe { (&raw const storage).cast::<libc::sockaddr_in>().read() };
+            let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
+            Some(SocketAddr::from((ip, u16::from_be(v4.sin_port))))
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let v6 = unsafe { (&raw const storage).cast::<libc::sockaddr_in6>().read() };
+            let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
+            Some(SocketAddr::from((ip, u16::from_be(v6.sin6_port))))
+        }
+        _ => None,
+    }
+}
+
 impl fmt::Debug for SocketAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SocketAddress")
@@ -80,6 +111,27 @@ impl fmt::Debug for SocketAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        net::{TcpListener, TcpStream},
+        os::fd::AsRawFd,
+    };
+
+    #[test]
+    fn a_peer_has_the_address_that_it_connects_from() {
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(any) else {
+                println!("skipped: {any}: no such addresses here");
+                continue;
+            };
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (server, _) = listener.accept().unwrap();
+            assert_eq!(
+                peer_address(server.as_raw_fd()),
+                Some(client.local_addr().unwrap())
+            );
+            assert_eq!(peer_address(listener.as_raw_fd()), None);
+        }
+    }
 
     #[test]
     fn both_families_have_their_length() {

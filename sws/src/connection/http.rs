@@ -1,49 +1,58 @@
 //! HTTP/1.1 on one connection: heads, bodies, handlers, answers in order.
 
-use super::{Next, Progress, Protocol};
+use super::{
+    ConnId, ConnRef, Next, Progress, Protocol,
+    exchange::{BULK_BYTES, Exchange, Inflow},
+    render::{self, Pumped},
+    websocket::WsConn,
+    work::{Facts, Passed, Started, Work},
+};
 use crate::{
     Config, Request,
+    blocks::{Blocks, Collected},
+    body,
     config::HEADER_SLOTS,
+    context::RequestParts,
     counters::Counters,
-    handler::{Answered, BodySink, Handler},
+    extensions::Extensions,
+    handler::{BodySink, EndpointKind, StreamHandler},
+    hooks::{Hooks, Ticks},
+    local::Local,
+    middleware::Layers,
     reactor::{CONN_HOT_BYTES, Waiting},
-    response::{HeadPrefix, Persistence, Response},
-    router::{Found, PathParams, Route, Router},
+    remote::Mail,
+    reply::Reply,
+    response::Persistence,
+    table::{Entry, Found, PathParams, Table, params},
+    ws::{Command, Frame},
 };
 use std::{
+    any::Any,
+    cell::RefCell,
     mem::MaybeUninit,
     panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
     sync::Arc,
+    time::{Duration, Instant},
 };
-use sws_proto::http1::{
-    BodyDecoder, Framing, Head, Limits, Method, ParseError, Version, head, response,
-};
+use sws_proto::http1::{BodyDecoder, Framing, Head, Limits, Method, Version, head, response};
 
-/// A streamed body from this length on is received in large pieces.
-const BULK_BYTES: u64 = 128 * 1024;
+/// Tasks that are polled in one turn before connections get theirs.
+const TASKS_PER_TURN: usize = 256;
 
 /// The protocol of one reactor: its handlers, its state, its scratch memory.
 pub(crate) struct Http<S> {
-    router: Arc<Router<S>>,
+    table: Arc<Table<S>>,
+    hooks: Arc<Hooks<S>>,
+    ticks: Ticks,
     limits: Limits,
     body_buffered_max: u64,
     high_water: usize,
-    /// Apart from the router, which is borrowed while these are changed.
-    work: Work<S>,
-}
-
-/// What a handler's call changes.
-struct Work<S> {
-    state: S,
-    prefix: HeadPrefix,
-    /// Header fields of the answer being made.
-    fields: Vec<u8>,
-    /// A body that arrived in several pieces within one read.
-    pieces: Vec<u8>,
-    draining: bool,
-    requests: u64,
-    bad_requests: u64,
-    panics: u64,
+    /// Memory for [`Protocol::run`].
+    mail: Vec<Mail>,
+    /// Apart from the table, which is borrowed while these are changed.
+    pub(super) work: Work<S>,
+    pub(super) sockets: super::websocket::Settings,
 }
 
 /// Where a connection is in its stream of requests.
@@ -51,29 +60,39 @@ pub(crate) struct HttpConn<S> {
     place: Place<S>,
 }
 
-enum Place<S> {
+pub(crate) enum Place<S> {
     /// Before a head, or (`partial`) within one that is in the leftover input.
     Head { partial: bool },
     /// Within a body that a handler takes whole.
     Whole(Box<Whole>),
-    /// Within a body that is streamed.
+    /// Within a body that is streamed into a sink.
     Stream(Box<Stream<S>>),
     /// Within the body of a request that has been answered already.
     Discard(Box<BodyDecoder>),
+    /// Waiting for an answer, or for the rest of one.
+    Exchange(Box<Exchange<S>>),
+    /// No longer HTTP.
+    WebSocket(Box<WsConn<S>>),
 }
 
 /// A request whose body is incomplete. The head is kept as it came and parsed again at the end: that costs less
 /// than keeping what was parsed, and happens only to bodies that are cut.
-struct Whole {
+pub(crate) struct Whole {
     head: Vec<u8>,
-    body: Vec<u8>,
+    body: Collected,
+    /// Length of the body, if it was announced.
+    announced: u64,
     decoder: BodyDecoder,
+    extensions: Extensions,
+    passed: usize,
 }
 
-struct Stream<S> {
+pub(crate) struct Stream<S> {
     sink: Box<dyn BodySink<S>>,
     decoder: BodyDecoder,
-    persistence: Persistence,
+    facts: Facts,
+    /// Middleware that is to see the answer, and the request for it.
+    after: Option<(Layers<S>, usize, Rc<RequestParts>)>,
     /// Whether the body is long, as far as is known.
     bulk: bool,
     /// Bytes received so far, framing included.
@@ -92,42 +111,74 @@ impl<S> Default for HttpConn<S> {
 const _: () = assert!(size_of::<HttpConn<()>>() <= CONN_HOT_BYTES);
 
 /// What one step through the input came to.
-enum Step {
+pub(crate) enum Step {
     /// So many bytes are done with; there may be more to do with the rest.
     On(usize),
     /// So many bytes are done with; wait for more.
     Wait(usize, Waiting),
+    /// So many bytes are done with; there is more to say once the client has taken what was said.
+    Blocked(usize),
     Close,
+    /// The peer must see that its answer is not complete.
+    Break,
+}
+
+/// What happens to a connection besides bytes.
+pub(crate) enum Event {
+    /// The answer of an exchange.
+    Answer(u32, Box<Reply>),
+    /// A stream of an exchange goes on.
+    Pump(u32),
+    WebSocket(Command),
+    /// A message that was encoded for many.
+    Publish(Frame),
+}
+
+/// A request on its way to its handler.
+struct Arrival<'a, S> {
+    at: ConnRef,
+    facts: Facts,
+    entry: &'a Entry<S>,
+    head: &'a Head<'a, 'a>,
+    /// Bytes of the head.
+    len: usize,
+    input: &'a [u8],
+}
+
+fn closing(closes: bool, used: usize) -> Step {
+    if closes { Step::Close } else { Step::On(used) }
 }
 
 impl<S: 'static> Http<S> {
-    pub(crate) fn new(config: &Config, router: Arc<Router<S>>, state: S) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        table: Arc<Table<S>>,
+        hooks: Arc<Hooks<S>>,
+        state: Rc<RefCell<S>>,
+        local: Rc<Local>,
+    ) -> Self {
+        let blocks = Blocks::new(config.large_blocks, config.body_buffered_bytes_max);
         Self {
-            router,
+            ticks: hooks.ticks(Instant::now()),
+            table,
+            hooks,
             limits: config.limits(),
             body_buffered_max: config.body_buffered_bytes_max as u64,
             high_water: config.output_high_water_bytes,
-            work: Work {
-                state,
-                prefix: HeadPrefix::new(0),
-                fields: Vec::new(),
-                pieces: Vec::new(),
-                draining: false,
-                requests: 0,
-                bad_requests: 0,
-                panics: 0,
-            },
+            mail: Vec::new(),
+            work: Work::new(state, local, blocks, config.stall_warning),
+            sockets: super::websocket::Settings::new(config),
         }
     }
 
     #[inline]
-    fn head(&mut self, place: &mut Place<S>, input: &[u8], out: &mut Vec<u8>) -> Step {
+    fn head(&mut self, at: ConnRef, place: &mut Place<S>, input: &[u8], out: &mut Vec<u8>) -> Step {
         let mut slots = [const { MaybeUninit::uninit() }; HEADER_SLOTS];
         match head::parse(input, &mut slots, &self.limits) {
             Ok(Some((head, len))) => {
                 self.work.requests += 1;
                 *place = Place::Head { partial: false };
-                self.request(place, &head, len, input, out)
+                self.request(at, place, &head, len, input, out)
             }
             Ok(None) => {
                 *place = Place::Head { partial: true };
@@ -140,87 +191,110 @@ impl<S: 'static> Http<S> {
     #[inline]
     fn request(
         &mut self,
+        at: ConnRef,
         place: &mut Place<S>,
         head: &Head<'_, '_>,
         len: usize,
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Step {
-        let (work, body_max) = (&mut self.work, self.limits.body_bytes_max);
-        match self.router.find(head.method, head.path) {
-            Found::Route(Route::Whole(handler), params) => {
-                if head.framing == Framing::None {
-                    if length_required(head) {
-                        return work.refuse(411, "a length is required", out);
-                    }
-                    return work.call(&**handler, head, params, &[], len, out);
+        let work = &mut self.work;
+        let facts = work.facts(head);
+        match self.table.find(head.method, head.path) {
+            Found::Route(entry, found) => {
+                // The usual request first: no middleware, no body, an answer at once.
+                if let EndpointKind::Plain(handler) = &entry.endpoint
+                    && entry.layers.is_none()
+                    && head.framing == Framing::None
+                    && !length_required(head)
+                {
+                    let request = Request::new(at, head, params(found), &[]);
+                    return match work.call(at, facts, &**handler, &request, false, out) {
+                        super::work::Ended::Written(false) => Step::On(len),
+                        ended => {
+                            let passed = Passed::NONE;
+                            let closes = work.settle(at, facts, ended, passed, None, place, out);
+                            closing(closes, len)
+                        }
+                    };
                 }
-                work.whole(
-                    self.body_buffered_max,
-                    &**handler,
-                    params,
-                    place,
+                let arrival = Arrival {
+                    at,
+                    facts,
+                    entry,
                     head,
                     len,
                     input,
+                };
+                arrival.admit(
+                    found,
+                    self.body_buffered_max,
+                    self.limits.body_bytes_max,
+                    &self.sockets,
+                    work,
+                    place,
                     out,
                 )
             }
-            Found::Route(Route::Stream(handler), params) => {
-                if length_required(head) {
-                    return work.refuse(411, "a length is required", out);
-                }
-                let persistence = work.persistence(head);
-                let opened = {
-                    let request = Request::new(head, params, &[]);
-                    catch_unwind(AssertUnwindSafe(|| handler.open(&mut work.state, &request)))
-                };
-                let Ok(sink) = opened else {
-                    return work.panicked(false, out, out.len());
-                };
-                let decoder = BodyDecoder::new(head.framing, body_max);
-                if head.expect_continue && input.len() == len {
-                    out.extend_from_slice(response::CONTINUE);
-                }
-                let stream = Stream {
-                    sink,
-                    decoder,
-                    persistence,
-                    bulk: matches!(head.framing, Framing::Length(bytes) if bytes >= BULK_BYTES),
-                    received: 0,
-                };
-                if head.framing == Framing::None {
-                    return work.end_stream(stream, len, out);
-                }
-                *place = Place::Stream(Box::new(stream));
-                Step::On(len)
-            }
             Found::OtherMethods(allow) => {
-                let allow = allow.to_string();
-                let status = if head.method == Method::Options {
-                    204
+                let options = head.method == Method::Options;
+                let reply = if options {
+                    Reply::empty().status(204)
                 } else {
-                    405
+                    Reply::text("method not allowed\n").status(405)
                 };
-                work.answer_without_route(body_max, place, head, len, out, |response| {
-                    let response = response.status(status).header("Allow", allow);
-                    if status == 204 {
-                        response.empty()
-                    } else {
-                        response.text("method not allowed\n")
-                    }
-                })
+                let reply = reply.header("Allow", allow.to_string());
+                self.without_route(at, place, head, len, reply, out)
             }
             Found::Nothing => {
-                work.answer_without_route(body_max, place, head, len, out, |response| {
-                    response.status(404).text("not found\n")
-                })
+                let reply = Reply::text("not found\n").status(404);
+                self.without_route(at, place, head, len, reply, out)
             }
         }
     }
 
+    /// Answers a request that has no handler, with the middleware that its path is below, and skips its body.
+    #[cold]
+    fn without_route(
+        &mut self,
+        at: ConnRef,
+        place: &mut Place<S>,
+        head: &Head<'_, '_>,
+        len: usize,
+        mut reply: Reply,
+        out: &mut Vec<u8>,
+    ) -> Step {
+        let work = &mut self.work;
+        if let Some(layers) = self.table.layers_of(head.path) {
+            let mut request = Request::new(at, head, params(None), &[]);
+            let mut count = 0;
+            if let Some(answer) = work.before(layers, &mut request, &mut count) {
+                reply = answer;
+            }
+            work.after(layers, count, &request, &mut reply);
+        }
+        let facts = work.facts(head);
+        give_and_skip(
+            work,
+            at,
+            facts,
+            head,
+            len,
+            reply,
+            self.limits.body_bytes_max,
+            place,
+            out,
+        )
+    }
+
     /// Goes on with a body that a handler takes whole.
-    fn more_whole(&mut self, place: &mut Place<S>, input: &[u8], out: &mut Vec<u8>) -> Step {
+    fn more_whole(
+        &mut self,
+        at: ConnRef,
+        place: &mut Place<S>,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Step {
         let Place::Whole(whole) = place else {
             return Step::On(0);
         };
@@ -229,7 +303,10 @@ impl<S: 'static> Http<S> {
             match whole.decoder.decode(&input[used..]) {
                 Ok(decoded) => {
                     used += decoded.consumed;
-                    whole.body.extend_from_slice(decoded.data);
+                    let (pool, announced) = (&self.work.blocks, whole.announced);
+                    if whole.body.push(pool, decoded.data, announced).is_err() {
+                        return self.work.busy(out);
+                    }
                     if decoded.done || decoded.consumed == 0 {
                         break decoded.done;
                     }
@@ -243,42 +320,75 @@ impl<S: 'static> Http<S> {
         let Place::Whole(whole) = std::mem::replace(place, Place::Head { partial: false }) else {
             return Step::On(used);
         };
+        let Whole {
+            head: kept,
+            body,
+            extensions,
+            passed,
+            ..
+        } = *whole;
         let mut slots = [const { MaybeUninit::uninit() }; HEADER_SLOTS];
         let work = &mut self.work;
         // It was parsed before, so both patterns hold.
-        if let Ok(Some((head, _))) = head::parse(&whole.head, &mut slots, &self.limits)
-            && let Found::Route(Route::Whole(handler), params) =
-                self.router.find(head.method, head.path)
+        if let Ok(Some((head, len))) = head::parse(&kept, &mut slots, &self.limits)
+            && let Found::Route(entry, found) = self.table.find(head.method, head.path)
         {
-            return work.call(&**handler, &head, params, &whole.body, used, out);
+            let facts = work.facts(&head);
+            let mut request = Request::new(at, &head, params(found), &[]);
+            request.extensions = extensions;
+            let arrival = Arrival {
+                at,
+                facts,
+                entry,
+                head: &head,
+                len,
+                input: &[],
+            };
+            return arrival.serve(
+                request,
+                Body::Collected(body),
+                passed,
+                used,
+                work,
+                place,
+                out,
+            );
         }
         work.refuse(500, "lost request", out)
     }
 
-    /// Goes on with a body that is streamed.
-    fn more_stream(&mut self, place: &mut Place<S>, input: &[u8], out: &mut Vec<u8>) -> Step {
+    /// Goes on with a body that is streamed into a sink.
+    fn more_stream(
+        &mut self,
+        at: ConnRef,
+        place: &mut Place<S>,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Step {
         let Place::Stream(stream) = place else {
             return Step::On(0);
         };
+        let work = &mut self.work;
         let mut used = 0;
         let done = loop {
             match stream.decoder.decode(&input[used..]) {
                 Ok(decoded) => {
                     used += decoded.consumed;
                     if !decoded.data.is_empty() {
-                        let state = &mut self.work.state;
-                        let sink = &mut stream.sink;
-                        if catch_unwind(AssertUnwindSafe(|| sink.chunk(state, decoded.data)))
-                            .is_err()
-                        {
-                            return self.work.panicked(false, out, out.len());
+                        let (state, sink) = (&work.state, &mut stream.sink);
+                        let chunk = || sink.chunk(&mut state.borrow_mut(), decoded.data);
+                        if catch_unwind(AssertUnwindSafe(chunk)).is_err() {
+                            let reply = work.panicked();
+                            let facts = stream.facts;
+                            work.give(at, facts, reply, place, out);
+                            return Step::Close;
                         }
                     }
                     if decoded.done || decoded.consumed == 0 {
                         break decoded.done;
                     }
                 }
-                Err(error) => return self.work.refuse_parse(error, out),
+                Err(error) => return work.refuse_parse(error, out),
             }
         };
         if !done {
@@ -288,7 +398,7 @@ impl<S: 'static> Http<S> {
             return Step::Wait(used, if bulk { Waiting::Bulk } else { Waiting::Body });
         }
         match std::mem::replace(place, Place::Head { partial: false }) {
-            Place::Stream(stream) => self.work.end_stream(*stream, used, out),
+            Place::Stream(stream) => end_stream(work, at, *stream, used, place, out),
             _ => Step::On(used),
         }
     }
@@ -322,6 +432,113 @@ impl<S: 'static> Http<S> {
             }
         }
     }
+
+    /// Goes on with an exchange: its request's body, then its answer.
+    fn more_exchange(
+        &mut self,
+        at: ConnRef,
+        place: &mut Place<S>,
+        input: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Step {
+        let Place::Exchange(exchange) = place else {
+            return Step::On(0);
+        };
+        let mut used = 0;
+        let mut waiting = Waiting::Answer;
+        if let Some(inflow) = &mut exchange.inflow {
+            match inflow.take(input) {
+                Ok((taken, on)) => {
+                    (used, waiting) = (taken, on);
+                    if inflow.complete {
+                        exchange.inflow = None;
+                    }
+                }
+                Err(_) if exchange.outflow.is_some() => return Step::Break,
+                Err(error) => return self.work.refuse_parse(error, out),
+            }
+        }
+        let Some(outflow) = &mut exchange.outflow else {
+            return Step::Wait(used, waiting);
+        };
+        let room = self.high_water.saturating_sub(at.unsent);
+        match outflow.pump(room, out) {
+            Pumped::Done => finish_exchange(&self.work, place, used),
+            Pumped::Empty => Step::Wait(used, waiting),
+            Pumped::Full => Step::Blocked(used),
+            Pumped::Broken => Step::Break,
+        }
+    }
+
+    /// The answer of an exchange has come.
+    fn answered(
+        &mut self,
+        at: ConnRef,
+        place: &mut Place<S>,
+        mut reply: Box<Reply>,
+        out: &mut Vec<u8>,
+    ) -> Step {
+        let Place::Exchange(exchange) = place else {
+            return Step::On(0);
+        };
+        exchange.task = None;
+        if let Some(after) = exchange.after.take() {
+            let request = after.parts.view();
+            self.work
+                .after(&after.layers, after.passed, &request, &mut reply);
+        }
+        let manner = self.work.manner(exchange.facts);
+        let (closing, outflow) = render::reply(&manner, *reply, out);
+        exchange.closing = closing;
+        match outflow {
+            Some(outflow) => {
+                exchange.flow_out(&self.work.local.inbox, at.id, outflow);
+                self.more_exchange(at, place, &[], out)
+            }
+            None => finish_exchange(&self.work, place, 0),
+        }
+    }
+
+    /// What a step means for a connection that has `consumed` bytes behind it.
+    fn progress(step: &Step, consumed: usize, len: usize) -> Option<Progress> {
+        let (consumed, next) = match *step {
+            Step::On(_) => return None,
+            Step::Wait(used, waiting) => (consumed + used, Next::Wait(waiting)),
+            Step::Blocked(used) => (consumed + used, Next::Blocked),
+            Step::Close => (len, Next::Close),
+            Step::Break => (len, Next::Break),
+        };
+        Some(Progress { consumed, next })
+    }
+
+    /// Runs what came by mail.
+    fn read_mail(&mut self, events: &mut Vec<(ConnId, Event)>) {
+        let mut mail = std::mem::take(&mut self.mail);
+        self.work.local.inbox.take(&mut mail);
+        for letter in mail.drain(..) {
+            match letter {
+                Mail::Answer(conn, number, reply) => {
+                    let mut state = self.work.state.borrow_mut();
+                    self.work.panics += self.hooks.deferred(&mut state, conn, &reply);
+                    events.push((conn, Event::Answer(number, reply)));
+                }
+                Mail::Pump(conn, number) => events.push((conn, Event::Pump(number))),
+                Mail::Invoke(act) => {
+                    let state: &mut dyn Any = &mut *self.work.state.borrow_mut();
+                    if catch_unwind(AssertUnwindSafe(|| act(state))).is_err() {
+                        self.work.panics += 1;
+                    }
+                }
+                Mail::WebSocket(conn, command) => events.push((conn, Event::WebSocket(command))),
+                Mail::Publish(members, frame) => {
+                    for conn in members.of(&self.work.local.inbox) {
+                        events.push((conn, Event::Publish(frame.clone())));
+                    }
+                }
+            }
+        }
+        self.mail = mail;
+    }
 }
 
 /// HTTP/1.0 has no way to say "no body" other than a length, so a request that should have one and does not
@@ -333,124 +550,189 @@ fn length_required(head: &Head<'_, '_>) -> bool {
         && head.header("content-length").is_none()
 }
 
-impl<S: 'static> Work<S> {
-    #[inline]
-    fn persistence(&self, head: &Head<'_, '_>) -> Persistence {
-        if !head.keep_alive || self.draining {
-            Persistence::Close
-        } else if head.version == Version::Http10 {
-            Persistence::KeepAlive
-        } else {
-            Persistence::Implied
+/// Answers a request whose body nobody will read.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the pieces of one request, borrowed apart"
+)]
+fn give_and_skip<S: 'static>(
+    work: &mut Work<S>,
+    at: ConnRef,
+    mut facts: Facts,
+    head: &Head<'_, '_>,
+    len: usize,
+    reply: Reply,
+    body_max: u64,
+    place: &mut Place<S>,
+    out: &mut Vec<u8>,
+) -> Step {
+    // Who waits for `100 Continue` may now send the body or not: the stream cannot be followed any further.
+    if head.expect_continue {
+        facts.persistence = Persistence::Close;
+    }
+    let closes = work.give(at, facts, reply, place, out);
+    if !closes && head.framing != Framing::None {
+        let decoder = BodyDecoder::new(head.framing, body_max);
+        match place {
+            // An answer that takes time: the body is skipped meanwhile.
+            Place::Exchange(exchange) => {
+                exchange.inflow = Some(Inflow {
+                    feed: None,
+                    decoder,
+                    received: 0,
+                    complete: false,
+                });
+            }
+            _ => *place = Place::Discard(Box::new(decoder)),
         }
     }
+    closing(closes, len)
+}
 
-    /// Lets a handler answer; `used` bytes of the input are done with.
-    #[inline]
-    fn call(
-        &mut self,
-        handler: &dyn Handler<S>,
-        head: &Head<'_, '_>,
-        params: PathParams<'_, '_>,
-        body: &[u8],
-        used: usize,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let persistence = self.persistence(head);
-        let head_only = head.method == Method::Head;
-        self.answer(persistence, head_only, used, out, |state, response| {
-            handler.call(state, &Request::new(head, params, body), response)
-        })
+/// An exchange is complete: what comes next on its connection.
+fn finish_exchange<S>(work: &Work<S>, place: &mut Place<S>, used: usize) -> Step {
+    let Place::Exchange(exchange) = std::mem::replace(place, Place::Head { partial: false }) else {
+        return Step::On(used);
+    };
+    if exchange.closing || work.draining {
+        return Step::Close;
     }
+    let mut exchange = exchange;
+    if let Some(inflow) = exchange.inflow.take() {
+        *place = Place::Discard(Box::new(inflow.decoder));
+    }
+    Step::On(used)
+}
 
-    #[inline]
-    fn answer(
-        &mut self,
-        persistence: Persistence,
-        head_only: bool,
-        used: usize,
-        out: &mut Vec<u8>,
-        give: impl FnOnce(&mut S, Response<'_>) -> Answered,
-    ) -> Step {
-        let start = out.len();
-        let mut closing = persistence == Persistence::Close;
-        let answered = {
-            let response = Response::new(
-                out,
-                &mut self.fields,
-                &self.prefix,
-                persistence,
-                head_only,
-                &mut closing,
-            );
-            let state = &mut self.state;
-            // A panicking handler costs one 500, not the reactor. The state is the user's own concern, as with
-            // any value that outlives a panic; output is cut back to where it was.
-            catch_unwind(AssertUnwindSafe(|| give(state, response)))
-        };
-        match answered {
-            Ok(Answered(())) if closing => Step::Close,
-            Ok(Answered(())) => Step::On(used),
-            Err(_) => self.panicked(head_only, out, start),
+fn end_stream<S: 'static>(
+    work: &mut Work<S>,
+    at: ConnRef,
+    stream: Stream<S>,
+    used: usize,
+    place: &mut Place<S>,
+    out: &mut Vec<u8>,
+) -> Step {
+    let Stream {
+        sink,
+        mut facts,
+        after,
+        ..
+    } = stream;
+    // A stop that began meanwhile makes this the last answer.
+    if work.draining {
+        facts.persistence = Persistence::Close;
+    }
+    let ended = work.answer(at, facts, after.is_some(), out, |state, response| {
+        Ok(sink.end(state, response))
+    });
+    let closes = match (&ended, &after) {
+        (super::work::Ended::Written(closes), _) => *closes,
+        (_, Some((layers, count, parts))) => {
+            let passed = Passed {
+                layers: Some(layers),
+                count: *count,
+            };
+            work.settle(at, facts, ended, passed, Some(&parts.view()), place, out)
         }
-    }
+        (_, None) => work.settle(at, facts, ended, Passed::NONE, None, place, out),
+    };
+    closing(closes, used)
+}
 
-    #[cold]
-    fn panicked(&mut self, head_only: bool, out: &mut Vec<u8>, start: usize) -> Step {
-        self.panics += 1;
-        out.truncate(start);
-        self.last_answer(500, "the handler failed\n", head_only, out)
-    }
+/// A body that is complete.
+enum Body<'a> {
+    /// Where it was received.
+    Input(&'a [u8]),
+    Collected(Collected),
+}
 
-    /// Answers a request that has no handler, then skips its body.
-    fn answer_without_route(
-        &mut self,
-        body_max: u64,
-        place: &mut Place<S>,
-        head: &Head<'_, '_>,
-        len: usize,
-        out: &mut Vec<u8>,
-        give: impl FnOnce(Response<'_>) -> Answered,
-    ) -> Step {
-        // Who waits for `100 Continue` may now send the body or not: the stream cannot be followed any further.
-        let persistence = if head.expect_continue {
-            Persistence::Close
-        } else {
-            self.persistence(head)
-        };
-        let step = self.answer(
-            persistence,
-            head.method == Method::Head,
-            len,
-            out,
-            |_, response| give(response),
-        );
-        if let Step::On(_) = step
-            && head.framing != Framing::None
-        {
-            *place = Place::Discard(Box::new(BodyDecoder::new(head.framing, body_max)));
-        }
-        step
-    }
-
-    /// A request with a body for a handler that takes it whole: at once if all of it is here.
+impl<S: 'static> Arrival<'_, S> {
+    /// Runs middleware, then goes on with the body.
     #[expect(
         clippy::too_many_arguments,
         reason = "the pieces of one request, borrowed apart"
     )]
-    fn whole(
-        &mut self,
+    fn admit(
+        &self,
+        found: PathParams<'_, '_>,
+        buffered_max: u64,
         body_max: u64,
-        handler: &dyn Handler<S>,
-        params: PathParams<'_, '_>,
+        sockets: &super::websocket::Settings,
+        work: &mut Work<S>,
         place: &mut Place<S>,
-        head: &Head<'_, '_>,
-        len: usize,
-        input: &[u8],
         out: &mut Vec<u8>,
     ) -> Step {
+        let Self {
+            at,
+            facts,
+            entry,
+            head,
+            len,
+            ..
+        } = *self;
+        if length_required(head) {
+            return work.refuse(411, "a length is required", out);
+        }
+        let body_max = entry.body_bytes_max.unwrap_or(u64::MAX).min(body_max);
+        if matches!(head.framing, Framing::Length(bytes) if bytes > body_max) {
+            return work.refuse(413, "the body is too long", out);
+        }
+        let mut request = Request::new(at, head, params(found), &[]);
+        let mut passed = 0;
+        if let Some(layers) = &entry.layers
+            && let Some(mut reply) = work.before(layers, &mut request, &mut passed)
+        {
+            work.after(layers, passed, &request, &mut reply);
+            return give_and_skip(work, at, facts, head, len, reply, body_max, place, out);
+        }
+        match &entry.endpoint {
+            EndpointKind::Plain(_) | EndpointKind::Async(_) if head.framing == Framing::None => {
+                self.serve(request, Body::Input(&[]), passed, len, work, place, out)
+            }
+            EndpointKind::Plain(_) | EndpointKind::Async(_) => {
+                let body_max = body_max.min(match head.framing {
+                    Framing::Length(_) => u64::MAX,
+                    _ => buffered_max,
+                });
+                if matches!(head.framing, Framing::Length(bytes) if bytes > buffered_max) {
+                    return work.refuse(413, "the body is too long", out);
+                }
+                self.collect(request, passed, body_max, work, place, out)
+            }
+            EndpointKind::Sink(handler) => {
+                self.open_sink(&**handler, &request, passed, body_max, work, place, out)
+            }
+            EndpointKind::AsyncStream(_) => {
+                self.start_stream(&request, passed, body_max, work, place, out)
+            }
+            EndpointKind::WebSocket(route) => {
+                let passed = Passed {
+                    layers: entry.layers.as_ref(),
+                    count: passed,
+                };
+                super::websocket::open(
+                    route, sockets, work, at, facts, head, &request, passed, place, out,
+                )
+                .map_or_else(|closes| closing(closes, len), |()| Step::On(len))
+            }
+        }
+    }
+
+    /// A request with a body for a handler that takes it whole: at once if all of it is here.
+    fn collect(
+        &self,
+        request: Request<'_>,
+        passed: usize,
+        body_max: u64,
+        work: &mut Work<S>,
+        place: &mut Place<S>,
+        out: &mut Vec<u8>,
+    ) -> Step {
+        let Self {
+            head, len, input, ..
+        } = *self;
         let mut decoder = BodyDecoder::new(head.framing, body_max);
-        let mut pieces = std::mem::take(&mut self.pieces);
+        let mut pieces = std::mem::take(&mut work.pieces);
         pieces.clear();
         let mut first: &[u8] = &[];
         let mut used = len;
@@ -471,75 +753,246 @@ impl<S: 'static> Work<S> {
                     }
                 }
                 Err(error) => {
-                    self.pieces = pieces;
-                    return self.refuse_parse(error, out);
+                    work.pieces = pieces;
+                    return work.refuse_parse(error, out);
                 }
             }
         };
         let body = if pieces.is_empty() { first } else { &pieces };
         let step = if done {
-            self.call(handler, head, params, body, used, out)
+            self.serve(request, Body::Input(body), passed, used, work, place, out)
         } else {
-            if head.expect_continue && input.len() == len {
-                out.extend_from_slice(response::CONTINUE);
-            }
-            let (head, body) = (input[..len].to_vec(), body.to_vec());
-            *place = Place::Whole(Box::new(Whole {
-                head,
-                body,
-                decoder,
-            }));
-            Step::Wait(used, Waiting::Body)
+            self.wait_for_body(request, passed, body, decoder, used, work, place, out)
         };
-        self.pieces = pieces;
+        work.pieces = pieces;
         step
     }
 
-    fn end_stream(&mut self, stream: Stream<S>, used: usize, out: &mut Vec<u8>) -> Step {
-        let Stream {
-            sink, persistence, ..
-        } = stream;
-        // A stop that began meanwhile makes this the last answer.
-        let persistence = if self.draining {
-            Persistence::Close
-        } else {
-            persistence
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the pieces of one request, borrowed apart"
+    )]
+    fn wait_for_body(
+        &self,
+        request: Request<'_>,
+        passed: usize,
+        begun: &[u8],
+        decoder: BodyDecoder,
+        used: usize,
+        work: &mut Work<S>,
+        place: &mut Place<S>,
+        out: &mut Vec<u8>,
+    ) -> Step {
+        let announced = match self.head.framing {
+            Framing::Length(bytes) => bytes,
+            _ => 0,
         };
-        self.answer(persistence, false, used, out, |state, response| {
-            sink.end(state, response)
-        })
+        let mut body = Collected::default();
+        if body.push(&work.blocks, begun, announced).is_err() {
+            return work.busy(out);
+        }
+        self.expect_continue(out);
+        *place = Place::Whole(Box::new(Whole {
+            head: self.input[..self.len].to_vec(),
+            body,
+            announced,
+            decoder,
+            extensions: request.extensions,
+            passed,
+        }));
+        Step::Wait(used, Waiting::Body)
     }
 
-    #[cold]
-    fn refuse_parse(&mut self, error: ParseError, out: &mut Vec<u8>) -> Step {
-        self.refuse(error.status(), error.reason(), out)
+    /// Asks for the body if the client waits to be asked.
+    fn expect_continue(&self, out: &mut Vec<u8>) {
+        if self.head.expect_continue && self.input.len() == self.len {
+            out.extend_from_slice(response::CONTINUE);
+        }
     }
 
-    /// Answers what cannot be served and closes: where the next request starts is unknown.
-    #[cold]
-    fn refuse(&mut self, status: u16, reason: &str, out: &mut Vec<u8>) -> Step {
-        self.bad_requests += 1;
-        self.last_answer(status, &format!("{reason}\n"), false, out)
+    /// Lets the handler of a request whose body is complete answer.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the pieces of one request, borrowed apart"
+    )]
+    fn serve(
+        &self,
+        request: Request<'_>,
+        body: Body<'_>,
+        count: usize,
+        used: usize,
+        work: &mut Work<S>,
+        place: &mut Place<S>,
+        out: &mut Vec<u8>,
+    ) -> Step {
+        let Self {
+            at, facts, entry, ..
+        } = *self;
+        let passed = Passed {
+            layers: entry.layers.as_ref(),
+            count,
+        };
+        let closes = match &entry.endpoint {
+            EndpointKind::Plain(handler) => {
+                let request = &request.with_body(match &body {
+                    Body::Input(bytes) => bytes,
+                    Body::Collected(collected) => collected,
+                });
+                let capture = passed.layers.is_some();
+                match work.call(at, facts, &**handler, request, capture, out) {
+                    super::work::Ended::Written(closes) => closes,
+                    ended => work.settle(at, facts, ended, passed, Some(request), place, out),
+                }
+            }
+            EndpointKind::Async(handler) => {
+                let body = match body {
+                    Body::Collected(collected) => collected,
+                    Body::Input(bytes) => {
+                        let mut collected = Collected::default();
+                        if collected.push(&work.blocks, bytes, 0).is_err() {
+                            return work.busy(out);
+                        }
+                        collected
+                    }
+                };
+                let parts = Rc::new(RequestParts::keep(&request, body));
+                let start = |context, done, _| handler.start(context, done);
+                match work.start(at, facts, &parts, passed, start) {
+                    Started::Running(exchange) => {
+                        *place = Place::Exchange(exchange);
+                        false
+                    }
+                    Started::Ended(mut reply) => {
+                        if let Some(layers) = passed.layers {
+                            work.after(layers, count, &parts.view(), &mut reply);
+                        }
+                        work.give(at, facts, reply, place, out)
+                    }
+                }
+            }
+            // The others do not take their bodies whole.
+            _ => false,
+        };
+        closing(closes, used)
     }
 
-    fn last_answer(&mut self, status: u16, text: &str, head_only: bool, out: &mut Vec<u8>) -> Step {
-        let mut closing = true;
-        let Answered(()) = Response::new(
-            out,
-            &mut self.fields,
-            &self.prefix,
-            Persistence::Close,
-            head_only,
-            &mut closing,
-        )
-        .status(status)
-        .text(text);
-        Step::Close
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the pieces of one request, borrowed apart"
+    )]
+    fn open_sink(
+        &self,
+        handler: &dyn StreamHandler<S>,
+        request: &Request<'_>,
+        passed: usize,
+        body_max: u64,
+        work: &mut Work<S>,
+        place: &mut Place<S>,
+        out: &mut Vec<u8>,
+    ) -> Step {
+        let Self {
+            at,
+            facts,
+            head,
+            len,
+            ..
+        } = *self;
+        let state = &work.state;
+        let open = || handler.open(&mut state.borrow_mut(), request);
+        let Ok(sink) = catch_unwind(AssertUnwindSafe(open)) else {
+            let reply = work.panicked();
+            work.give(at, facts, reply, place, out);
+            return Step::Close;
+        };
+        let stream = Stream {
+            sink,
+            decoder: BodyDecoder::new(head.framing, body_max),
+            facts,
+            after: self.entry.layers.as_ref().map(|layers| {
+                let parts = RequestParts::keep(request, Collected::default());
+                (Arc::clone(layers), passed, Rc::new(parts))
+            }),
+            bulk: matches!(head.framing, Framing::Length(bytes) if bytes >= BULK_BYTES),
+            received: 0,
+        };
+        self.expect_continue(out);
+        if head.framing == Framing::None {
+            return end_stream(work, at, stream, len, place, out);
+        }
+        *place = Place::Stream(Box::new(stream));
+        Step::On(len)
+    }
+
+    /// Starts a handler that gets its body as it arrives.
+    fn start_stream(
+        &self,
+        request: &Request<'_>,
+        count: usize,
+        body_max: u64,
+        work: &mut Work<S>,
+        place: &mut Place<S>,
+        out: &mut Vec<u8>,
+    ) -> Step {
+        let Self {
+            at,
+            facts,
+            entry,
+            head,
+            len,
+            ..
+        } = *self;
+        let EndpointKind::AsyncStream(handler) = &entry.endpoint else {
+            return Step::On(len);
+        };
+        let passed = Passed {
+            layers: entry.layers.as_ref(),
+            count,
+        };
+        let parts = Rc::new(RequestParts::keep(request, Collected::default()));
+        let inbox = Arc::clone(&work.local.inbox);
+        let mut feed = None;
+        let empty = head.framing == Framing::None;
+        let start = |context, done, number| {
+            let (its_feed, stream) = body::feed(inbox, at.id, number);
+            if empty {
+                its_feed.complete();
+            } else {
+                feed = Some(its_feed);
+            }
+            handler.start(context, stream, done)
+        };
+        self.expect_continue(out);
+        match work.start(at, facts, &parts, passed, start) {
+            Started::Running(mut exchange) => {
+                if feed.is_some() {
+                    exchange.inflow = Some(Inflow {
+                        feed,
+                        decoder: BodyDecoder::new(head.framing, body_max),
+                        received: 0,
+                        complete: false,
+                    });
+                }
+                *place = Place::Exchange(exchange);
+                Step::On(len)
+            }
+            Started::Ended(mut reply) => {
+                if let Some(layers) = passed.layers {
+                    work.after(layers, count, &parts.view(), &mut reply);
+                }
+                let mut facts = facts;
+                if head.expect_continue && !empty {
+                    // It has been told to send a body that nobody will take.
+                    facts.persistence = Persistence::Close;
+                }
+                give_and_skip(work, at, facts, head, len, reply, body_max, place, out)
+            }
+        }
     }
 }
 
 impl<S: 'static> Protocol for Http<S> {
     type Conn = HttpConn<S>;
+    type Event = Event;
 
     fn second(&mut self, unix_seconds: u64) {
         self.work.prefix.update(unix_seconds);
@@ -552,6 +1005,7 @@ impl<S: 'static> Protocol for Http<S> {
     #[inline]
     fn data(
         &mut self,
+        at: ConnRef,
         conn: &mut HttpConn<S>,
         input: &[u8],
         fresh: usize,
@@ -561,7 +1015,8 @@ impl<S: 'static> Protocol for Http<S> {
         let mut consumed = 0;
         loop {
             let rest = &input[consumed..];
-            let step = match conn.place {
+            let place = &mut conn.place;
+            let step = match *place {
                 Place::Head { partial } => {
                     if rest.is_empty() {
                         return Progress {
@@ -586,40 +1041,196 @@ impl<S: 'static> Protocol for Http<S> {
                             next: Next::Wait(Waiting::Head),
                         };
                     }
-                    self.head(&mut conn.place, rest, out)
+                    self.head(at, place, rest, out)
                 }
-                Place::Whole(_) => self.more_whole(&mut conn.place, rest, out),
-                Place::Stream(_) => self.more_stream(&mut conn.place, rest, out),
-                Place::Discard(_) => self.more_discard(&mut conn.place, rest),
+                Place::Whole(_) => self.more_whole(at, place, rest, out),
+                Place::Stream(_) => self.more_stream(at, place, rest, out),
+                Place::Discard(_) => self.more_discard(place, rest),
+                Place::Exchange(_) => {
+                    let mut at = at;
+                    at.unsent += out.len() - start;
+                    self.more_exchange(at, place, rest, out)
+                }
+                Place::WebSocket(ref mut socket) => {
+                    if out.len() - start >= self.high_water {
+                        return Progress {
+                            consumed,
+                            next: Next::Blocked,
+                        };
+                    }
+                    socket.data(
+                        &mut self.work,
+                        &self.sockets,
+                        at,
+                        rest,
+                        self.high_water,
+                        out,
+                    )
+                }
             };
             match step {
                 Step::On(used) => consumed += used,
-                Step::Wait(used, waiting) => {
-                    return Progress {
-                        consumed: consumed + used,
-                        next: Next::Wait(waiting),
-                    };
-                }
-                Step::Close => {
-                    return Progress {
-                        consumed: input.len(),
-                        next: Next::Close,
-                    };
+                other => {
+                    if let Some(progress) = Self::progress(&other, consumed, input.len()) {
+                        return progress;
+                    }
                 }
             }
         }
     }
 
-    fn timed_out(&mut self, conn: &mut HttpConn<S>, _waiting: Waiting, out: &mut Vec<u8>) {
-        // A request that has been answered before its body was skipped gets no second answer.
-        if !matches!(conn.place, Place::Discard(_)) {
-            self.work.refuse(408, "the request took too long", out);
+    fn run(&mut self, events: &mut Vec<(ConnId, Event)>) {
+        if self.work.local.inbox.has_mail() {
+            self.read_mail(events);
+        }
+        if !self.ticks.is_empty() {
+            let mut state = self.work.state.borrow_mut();
+            self.work.panics += self.hooks.tick(&mut self.ticks, &mut state);
+        }
+        let local = &self.work.local;
+        local.executor.run(TASKS_PER_TURN);
+        let mut answers = local.answers.borrow_mut();
+        if !answers.is_empty() {
+            events.extend(
+                answers
+                    .drain(..)
+                    .map(|(conn, number, reply)| (conn, Event::Answer(number, Box::new(reply)))),
+            );
+        }
+    }
+
+    #[inline]
+    fn patience(&self) -> Option<Duration> {
+        let local = &self.work.local;
+        if local.inbox.has_mail() || local.executor.is_ready() {
+            return Some(Duration::ZERO);
+        }
+        let tasks = local.executor.next_deadline();
+        let first = match (tasks, self.ticks.next()) {
+            (None, None) => return None,
+            (Some(a), Some(b)) => a.min(b),
+            (Some(at), None) | (None, Some(at)) => at,
+        };
+        Some(first.saturating_duration_since(Instant::now()))
+    }
+
+    fn event(
+        &mut self,
+        at: ConnRef,
+        conn: &mut HttpConn<S>,
+        event: Event,
+        out: &mut Vec<u8>,
+    ) -> Next {
+        let place = &mut conn.place;
+        let step = match (event, &mut *place) {
+            (Event::Answer(number, reply), Place::Exchange(exchange))
+                if exchange.number == number && exchange.outflow.is_none() =>
+            {
+                self.answered(at, place, reply, out)
+            }
+            (Event::Pump(number), Place::Exchange(exchange)) if exchange.number == number => {
+                self.more_exchange(at, place, &[], out)
+            }
+            (Event::WebSocket(command), Place::WebSocket(socket)) => {
+                socket.command(&mut self.work, &self.sockets, at, command, out)
+            }
+            (Event::Publish(frame), Place::WebSocket(socket)) => {
+                socket.publish(&mut self.work, &self.sockets, at, &frame, out)
+            }
+            // It has moved on.
+            _ => return Next::Stay,
+        };
+        match Self::progress(&step, 0, 0) {
+            Some(progress) => progress.next,
+            None => Next::Wait(match place {
+                Place::Discard(_) => Waiting::Body,
+                _ => Waiting::Request,
+            }),
+        }
+    }
+
+    fn say_goodbye(&mut self, conn: &mut HttpConn<S>, out: &mut Vec<u8>) -> bool {
+        match &mut conn.place {
+            Place::WebSocket(socket) => {
+                socket.say_goodbye(out);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn timed_out(&mut self, conn: &mut HttpConn<S>, waiting: Waiting, out: &mut Vec<u8>) -> Next {
+        match &mut conn.place {
+            // A request that has been answered before its body was skipped gets no second answer.
+            Place::Discard(_) => Next::Close,
+            Place::Exchange(exchange) if exchange.outflow.is_some() => Next::Break,
+            Place::Exchange(_) if waiting == Waiting::Answer => {
+                self.work.handler_timeout(out);
+                Next::Close
+            }
+            Place::WebSocket(socket) => socket.timed_out(&self.sockets, out),
+            _ => {
+                self.work.refuse(408, "the request took too long", out);
+                Next::Close
+            }
+        }
+    }
+
+    fn closed(&mut self, id: ConnId, conn: HttpConn<S>) {
+        if let Place::WebSocket(socket) = conn.place {
+            socket.closed(&mut self.work, id);
         }
     }
 
     fn count(&self, counters: &mut Counters) {
         counters.requests = self.work.requests;
         counters.bad_requests = self.work.bad_requests;
-        counters.panics = self.work.panics;
+        counters.panics = self.work.panics + self.work.local.executor.panics();
+        counters.tasks = self.work.local.executor.len() as u64;
+        counters.large_blocks_used = self.work.blocks.used().into();
+        counters.websocket_messages = self.work.messages;
+        counters.websocket_overflows = self.work.messages_dropped;
+    }
+}
+
+impl<S> Drop for Http<S> {
+    /// The reactor is over: nothing more comes in, and what waits ends.
+    fn drop(&mut self) {
+        let local = &self.work.local;
+        local.inbox.close();
+        local.executor.abort_all();
+        local.answers.borrow_mut().clear();
+    }
+}
+
+/// What a protocol that is tested by itself stands on; to be dropped after it.
+#[cfg(test)]
+pub(crate) struct Alone {
+    _local: crate::local::Entered,
+    _tasks: crate::task::Entered,
+}
+
+#[cfg(test)]
+impl<S: 'static> Http<S> {
+    /// A protocol without a server around it, on this thread.
+    pub(crate) fn alone(config: &Config, router: crate::Router<S>, state: S) -> (Self, Alone) {
+        let executor = crate::task::Executor::new(Arc::new(|| ()), config.tasks_max);
+        let tasks = crate::task::enter(Rc::clone(&executor));
+        let state = Rc::new(RefCell::new(state));
+        let local = Rc::new(Local {
+            executor,
+            inbox: Arc::new(crate::remote::Inbox::new(|| ())),
+            state: Rc::clone(&state) as Rc<dyn Any>,
+            answers: RefCell::default(),
+        });
+        let alone = Alone {
+            _local: crate::local::enter(Rc::clone(&local)),
+            _tasks: tasks,
+        };
+        let table = Arc::new(router.compile().unwrap());
+        (
+            Self::new(config, table, Arc::new(Hooks::new()), state, local),
+            alone,
+        )
     }
 }

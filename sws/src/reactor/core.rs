@@ -1,7 +1,7 @@
 //! The reactor's state, and what each event does to it. Nothing here submits.
 
 use super::{
-    CLOCK_SLACK_MILLIS,
+    CLOCK_SLACK_MILLIS, TICKS_MAX,
     buffers::Buffers,
     host::{Host, Os},
     slot::{Cold, Flags, Range, Slot, Waiting},
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Config,
-    connection::{Next, Progress, Protocol},
+    connection::{ConnId, ConnRef, Next, Progress, Protocol},
     counters::Counters,
     engine::{ReceiveEnd, Sink},
     peers::Peers,
@@ -54,6 +54,8 @@ struct Timeouts {
     write: u32,
     linger: u32,
     shutdown: u32,
+    answer: u32,
+    socket: u32,
 }
 
 /// Connections and everything about them that is not the engine's.
@@ -81,11 +83,15 @@ pub(crate) struct Core<P: Protocol, H: Host = Os> {
     pub(super) can_send_batch: bool,
     wheel: Wheel,
     due: Vec<Entry>,
+    /// Memory for what the protocol has to say about connections.
+    events: Vec<(ConnId, P::Event)>,
     now_millis: u64,
     now: u32,
     unix_seconds: u64,
     timeouts: Timeouts,
     high_water: usize,
+    /// A client that has sent its last byte may still wait for an answer.
+    half_close: bool,
     stop_asked: bool,
     /// Tick at which a graceful stop runs out of time.
     drain_until: Option<u32>,
@@ -129,6 +135,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
             can_send_batch: false,
             wheel: Wheel::new(now),
             due: Vec::new(),
+            events: Vec::new(),
             now_millis,
             now,
             unix_seconds,
@@ -139,8 +146,11 @@ impl<P: Protocol, H: Host> Core<P, H> {
                 write: ticks(config.write_timeout),
                 linger: ticks(LINGER),
                 shutdown: ticks(config.shutdown_timeout),
+                answer: config.handler_timeout.map_or(TICKS_MAX, ticks),
+                socket: config.websocket_ping_interval.map_or(TICKS_MAX, ticks),
             },
             high_water: config.output_high_water_bytes,
+            half_close: config.half_close,
             stop_asked: false,
             drain_until: None,
             counters: Counters::default(),
@@ -154,6 +164,10 @@ impl<P: Protocol, H: Host> Core<P, H> {
         if !self.dirty.is_empty() || !self.unarmed.is_empty() || !self.resumable.is_empty() {
             return Some(Duration::ZERO);
         }
+        let protocol = self.protocol.patience();
+        if protocol == Some(Duration::ZERO) {
+            return protocol;
+        }
         let mut tick = self.wheel.first().unwrap_or(u32::MAX);
         if !self.accept.armed && !self.listener_closed && self.slots_left() {
             tick = tick.min(self.accept.retry_at);
@@ -166,12 +180,11 @@ impl<P: Protocol, H: Host> Core<P, H> {
             });
         }
         if tick == u32::MAX {
-            return None;
+            return protocol;
         }
         let at_millis = u64::from(tick) * TICK_MILLIS + CLOCK_SLACK_MILLIS;
-        Some(Duration::from_millis(
-            at_millis.saturating_sub(self.now_millis),
-        ))
+        let wait = Duration::from_millis(at_millis.saturating_sub(self.now_millis));
+        Some(protocol.map_or(wait, |protocol| protocol.min(wait)))
     }
 
     /// Starts a turn's output. The other batch buffer was handed to the kernel in the last turn but one, whose
@@ -283,6 +296,8 @@ impl<P: Protocol, H: Host> Core<P, H> {
     /// Closes the descriptor and frees the slot, none of whose operations is in flight.
     pub(super) fn release(&mut self, index: u32) {
         let slot = &mut self.slots[index];
+        let id = ConnId::new(index, slot.generation);
+        self.protocol.closed(id, std::mem::take(&mut slot.conn));
         self.host.close(slot.fd);
         if let Some(cold) = slot.cold.take() {
             self.buffers.give_cold(cold);
@@ -322,6 +337,8 @@ impl<P: Protocol, H: Host> Core<P, H> {
             Waiting::Request => self.timeouts.idle,
             Waiting::Head => self.timeouts.head,
             Waiting::Body | Waiting::Bulk => self.timeouts.body,
+            Waiting::Answer | Waiting::Reader => self.timeouts.answer,
+            Waiting::Socket => self.timeouts.socket,
         }
     }
 
@@ -402,16 +419,88 @@ impl<P: Protocol, H: Host> Core<P, H> {
             }
             slot.flags.set(Flags::BROKEN);
         } else {
-            self.counters.timeouts += 1;
-            if slot.waiting != Waiting::Request {
-                let (waiting, start) = (slot.waiting, self.batches[self.current].len());
-                self.protocol
-                    .timed_out(&mut slot.conn, waiting, &mut self.batches[self.current]);
+            let next = if slot.waiting == Waiting::Request {
+                Next::Close
+            } else {
+                let waiting = slot.waiting;
+                let out = &mut self.batches[self.current];
+                let start = out.len();
+                let next = self.protocol.timed_out(&mut slot.conn, waiting, out);
                 self.take_output(index, start);
+                next
+            };
+            match next {
+                Next::Wait(waiting) => {
+                    let patience = self.patience(waiting);
+                    self.set_deadline(index, patience);
+                    return;
+                }
+                Next::Break => self.slots[index].flags.set(Flags::BROKEN),
+                _ => self.slots[index].flags.set(Flags::CLOSING),
             }
-            self.slots[index].flags.set(Flags::CLOSING);
+            self.counters.timeouts += 1;
         }
         self.mark_dirty(index);
+    }
+
+    // ---- what the protocol does by itself
+
+    /// Runs the protocol's own work, and tells connections what it means for them.
+    pub(super) fn run_protocol(&mut self) {
+        let mut events = std::mem::take(&mut self.events);
+        self.protocol.run(&mut events);
+        for (id, event) in events.drain(..) {
+            self.deliver(id, event);
+        }
+        self.events = events;
+    }
+
+    fn deliver(&mut self, id: ConnId, event: P::Event) {
+        let index = id.index();
+        let Some(slot) = self.slots.live(index, id.generation()) else {
+            return;
+        };
+        if slot.flags.any(Flags::CLOSING | Flags::BROKEN) {
+            return;
+        }
+        let at = Self::conn_ref(slot, index);
+        let out = &mut self.batches[self.current];
+        let start = out.len();
+        let next = self.protocol.event(at, &mut slot.conn, event, out);
+        if next == Next::Stay {
+            return;
+        }
+        self.take_output(index, start);
+        let slot = &mut self.slots[index];
+        let (was_held, waited) = (slot.held(), slot.waiting);
+        match next {
+            // What it is told is no sign of life.
+            Next::Wait(Waiting::Socket) if waited == Waiting::Socket => {}
+            Next::Wait(waiting) if waiting != Waiting::Answer && slot.has_input() => {
+                slot.waiting = waiting;
+                if !slot.flags.any(Flags::BLOCKED) {
+                    self.feed(index, &[]);
+                }
+            }
+            next => self.proceed(index, Progress { consumed: 1, next }),
+        }
+        let slot = &mut self.slots[index];
+        let stopped = Flags::RECEIVING | Flags::BLOCKED | Flags::CLOSING | Flags::BROKEN;
+        if was_held && !slot.held() && !slot.flags.any(stopped) {
+            self.unarmed.push_back((index, id.generation()));
+        }
+        if self.draining() {
+            self.mark_dirty(index);
+        }
+    }
+
+    #[inline]
+    fn conn_ref(slot: &Slot<P::Conn>, index: u32) -> ConnRef {
+        ConnRef {
+            id: ConnId::new(index, slot.generation),
+            fd: slot.fd,
+            unsent: slot.unsent() + slot.range.len as usize,
+        }
     }
 
     // ---- graceful stop
@@ -424,7 +513,17 @@ impl<P: Protocol, H: Host> Core<P, H> {
         self.drain_until = Some(self.now + self.timeouts.shutdown);
         self.protocol.drain();
         for index in self.slots.live_indexes() {
-            if self.close_when_idle(index) {
+            let start = self.batches[self.current].len();
+            let slot = &mut self.slots[index];
+            if !slot.flags.any(Flags::CLOSING | Flags::BROKEN)
+                && self
+                    .protocol
+                    .say_goodbye(&mut slot.conn, &mut self.batches[self.current])
+            {
+                slot.flags.set(Flags::CLOSING);
+                self.take_output(index, start);
+                self.mark_dirty(index);
+            } else if self.close_when_idle(index) {
                 self.mark_dirty(index);
             } else if self.idle(index) {
                 self.set_deadline(index, DRAIN_GRACE_TICKS);
@@ -501,6 +600,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
     fn feed(&mut self, index: u32, bytes: &[u8]) {
         debug_assert!(!self.sealed, "sends point into the batch");
         let slot = &mut self.slots[index];
+        let at = Self::conn_ref(slot, index);
         let out = &mut self.batches[self.current];
         let start = out.len();
         let progress = if let Some(cold) = &mut slot.cold
@@ -510,11 +610,13 @@ impl<P: Protocol, H: Host> Core<P, H> {
             self.buffers.append(&mut cold.input, bytes);
             // After a pause everything is looked at again.
             let fresh = if bytes.is_empty() { 0 } else { fresh };
-            let progress = self.protocol.data(&mut slot.conn, &cold.input, fresh, out);
+            let progress = self
+                .protocol
+                .data(at, &mut slot.conn, &cold.input, fresh, out);
             cold.input.drain(..progress.consumed);
             progress
         } else {
-            let progress = self.protocol.data(&mut slot.conn, bytes, 0, out);
+            let progress = self.protocol.data(at, &mut slot.conn, bytes, 0, out);
             if progress.consumed < bytes.len() && progress.next != Next::Close {
                 let rest = &bytes[progress.consumed..];
                 let cold = Self::cold(&mut self.counters, &mut self.buffers, slot);
@@ -536,12 +638,16 @@ impl<P: Protocol, H: Host> Core<P, H> {
                     slot.flags.set(Flags::BLOCKED);
                     self.mark_dirty(index);
                 } else if slot.flags.any(Flags::PEER_EOF) {
-                    slot.flags.set(Flags::CLOSING);
+                    let flag = self.eof_means(waiting);
+                    self.slots[index].flags.set(flag);
                     self.mark_dirty(index);
                 }
                 let bulk = waiting == Waiting::Bulk;
                 let slot = &mut self.slots[index];
-                if bulk != slot.flags.any(Flags::BULK) {
+                if waiting.is_for_handler() {
+                    // What comes after is of the same kind, or will say so. To be looked at: input may be held back now.
+                    self.mark_dirty(index);
+                } else if bulk != slot.flags.any(Flags::BULK) {
                     slot.flags.toggle(Flags::BULK);
                     self.mark_dirty(index);
                 }
@@ -558,9 +664,24 @@ impl<P: Protocol, H: Host> Core<P, H> {
                 }
                 self.mark_dirty(index);
             }
+            Next::Break => {
+                slot.flags.set(Flags::BROKEN);
+                self.mark_dirty(index);
+            }
+            Next::Stay => {}
         }
         if self.slots[index].cold.is_some() {
             self.drop_empty_cold(index);
+        }
+    }
+
+    /// What becomes of a connection that waits for this and has heard the peer's last byte.
+    fn eof_means(&self, waiting: Waiting) -> Flags {
+        match waiting {
+            Waiting::Answer | Waiting::Reader if self.half_close => Flags::default(),
+            // Nobody waits for the answer.
+            Waiting::Answer | Waiting::Reader => Flags::BROKEN,
+            _ => Flags::CLOSING,
         }
     }
 
@@ -627,13 +748,10 @@ impl<P: Protocol, H: Host> Core<P, H> {
             return;
         }
         slot.flags.clear(Flags::BLOCKED);
-        if slot.has_input() {
-            self.feed(index, &[]);
-        } else if slot.flags.any(Flags::PEER_EOF) {
-            slot.flags.set(Flags::CLOSING);
-        }
+        // Without input, too: an answer may have more to say.
+        self.feed(index, &[]);
         let slot = &self.slots[index];
-        if !slot.flags.any(Flags::BLOCKED | Flags::RECEIVING) {
+        if !slot.flags.any(Flags::BLOCKED | Flags::RECEIVING) && !slot.held() {
             self.unarmed.push_back((index, generation));
         }
         self.mark_dirty(index);
@@ -708,10 +826,16 @@ impl<P: Protocol, H: Host> Sink for Core<P, H> {
             // Discarded, so that closing does not reset the connection under its last answer.
             return true;
         }
-        if slot.flags.any(Flags::BLOCKED) {
+        let waits = slot.waiting.is_for_handler();
+        if slot.flags.any(Flags::BLOCKED) || waits {
             let cold = Self::cold(&mut self.counters, &mut self.buffers, slot);
             self.buffers.append(&mut cold.input, bytes);
-            return false;
+            let held = slot.held();
+            let more = !held && !slot.flags.any(Flags::BLOCKED);
+            if held {
+                self.mark_dirty(index);
+            }
+            return more;
         }
         self.feed(index, bytes);
         !self.slots[index].flags.any(Flags::BLOCKED)
@@ -733,8 +857,10 @@ impl<P: Protocol, H: Host> Sink for Core<P, H> {
         match end {
             ReceiveEnd::Eof => {
                 slot.flags.set(Flags::PEER_EOF);
-                if !slot.flags.any(Flags::BLOCKED) {
-                    slot.flags.set(Flags::CLOSING);
+                let waiting = slot.waiting;
+                if waiting.is_for_handler() || !slot.flags.any(Flags::BLOCKED) {
+                    let flag = self.eof_means(waiting);
+                    self.slots[index].flags.set(flag);
                 }
             }
             ReceiveEnd::NoBuffers | ReceiveEnd::Paused => {

@@ -37,6 +37,8 @@ impl<E: Engine, P: Protocol, H: Host> Reactor<E, P, H> {
         }
         if slot.flags.any(Flags::BLOCKED) {
             self.hold_back(index);
+        } else if slot.held() {
+            self.pause(index);
         } else if slot.flags.any(Flags::BULK) {
             self.change_to_bulk(index);
         }
@@ -155,9 +157,14 @@ impl<E: Engine, P: Protocol, H: Host> Reactor<E, P, H> {
 
     /// Stops receiving while too much is unsent; goes on when half of it is gone.
     fn hold_back(&mut self, index: u32) {
-        let drained = self.core.note_drained(index);
+        if !self.core.note_drained(index) {
+            self.pause(index);
+        }
+    }
+
+    fn pause(&mut self, index: u32) {
         let slot = &mut self.core.slots[index];
-        if !drained && slot.flags.any(Flags::RECEIVING) && !slot.flags.any(Flags::PAUSING) {
+        if slot.flags.any(Flags::RECEIVING) && !slot.flags.any(Flags::PAUSING) {
             slot.flags.set(Flags::PAUSING);
             let bulk = slot.flags.any(Flags::BULK_ARMED);
             self.engine.pause_receive(slot.fd, slot.token(index), bulk);

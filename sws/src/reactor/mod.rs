@@ -58,6 +58,7 @@ impl<E: Engine, P: Protocol, H: Host> Reactor<E, P, H> {
             self.core.flip();
             self.engine.turn(&mut self.core, timeout)?;
             self.core.expire();
+            self.core.run_protocol();
             self.stop_stage();
             self.core.resume_drained();
             self.flush();
@@ -89,7 +90,8 @@ impl<E: Engine, P: Protocol, H: Host> Reactor<E, P, H> {
             };
             let busy = Flags::RECEIVING | Flags::PEER_EOF | Flags::BROKEN;
             if slot.flags.any(busy)
-                || (slot.flags.any(Flags::BLOCKED) && !slot.flags.any(Flags::CLOSING))
+                || ((slot.flags.any(Flags::BLOCKED) || slot.held())
+                    && !slot.flags.any(Flags::CLOSING))
             {
                 continue;
             }

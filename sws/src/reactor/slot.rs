@@ -83,6 +83,20 @@ pub(crate) enum Waiting {
     Body,
     /// The rest of a long body, which nobody holds: it may come in pieces as large as there is room for.
     Bulk,
+    /// Its own answer, from a handler: input is kept until then, up to a limit.
+    Answer,
+    /// The reader of its body: no input is taken meanwhile.
+    Reader,
+    /// The next frame of a WebSocket.
+    Socket,
+}
+
+impl Waiting {
+    /// Whether it is this side's turn.
+    #[inline]
+    pub(crate) fn is_for_handler(self) -> bool {
+        matches!(self, Self::Answer | Self::Reader)
+    }
 }
 
 /// A piece of a batch buffer.
@@ -130,6 +144,9 @@ const LINE: usize = 64;
 /// The most that a slot may take: what a million idle connections cost.
 const SLOT_BYTES_MAX: usize = 384;
 /// Bytes of the protocol's own state that are in a slot's first line, which is all that a small request touches.
+/// Input that is taken while a request waits for its answer.
+const HELD_INPUT_BYTES_MAX: usize = 64 * 1024;
+
 pub(crate) const CONN_HOT_BYTES: usize = 16;
 
 /// One slot of the pool: who it is (dispatch), until when (deadlines), what it sends (output), and the protocol's state.
@@ -179,6 +196,18 @@ impl<C> Slot<C> {
     #[inline]
     pub(crate) fn unsent(&self) -> usize {
         self.cold.as_ref().map_or(0, |cold| cold.unsent())
+    }
+
+    /// Whether no more input is taken for now, because a handler has to do something first.
+    pub(crate) fn held(&self) -> bool {
+        match self.waiting {
+            Waiting::Reader => true,
+            Waiting::Answer => self
+                .cold
+                .as_ref()
+                .is_some_and(|cold| cold.input.len() >= HELD_INPUT_BYTES_MAX),
+            _ => false,
+        }
     }
 
     #[inline]

@@ -4,15 +4,14 @@ use super::{Core, Os, Reactor};
 use crate::{
     Answered, BodySink, Config, Request, Response,
     connection::{
-        Protocol,
-        http::{Http, HttpConn},
+        ConnId, ConnRef, Protocol,
+        http::{Alone, Http, HttpConn},
     },
     engine::sim::{Random, Sim, World},
     peers::Peers,
-    router::{Route, Router},
+    router::Router,
 };
 use std::{cell::RefCell, io::Write, rc::Rc, sync::Arc};
-use sws_proto::http1::Method;
 
 struct Length(usize);
 
@@ -26,7 +25,7 @@ impl BodySink<()> for Length {
     }
 }
 
-fn http(config: &Config) -> Http<()> {
+fn http(config: &Config) -> (Http<()>, Alone) {
     let piece = |_: &mut (), request: &Request<'_>, response: Response<'_>| {
         let len: usize = request.param("n").unwrap().parse().unwrap();
         let body: Vec<u8> = (0..len).map(|at| (at * 7 / 5) as u8).collect();
@@ -36,15 +35,11 @@ fn http(config: &Config) -> Http<()> {
         response.body("x/y", request.body())
     };
     let length = |_: &mut (), _: &Request<'_>| Length(0);
-    let mut router = Router::new();
-    for (method, path, route) in [
-        (Method::Get, "/b/{n}", Route::Whole(Box::new(piece))),
-        (Method::Post, "/echo", Route::Whole(Box::new(echo))),
-        (Method::Post, "/length", Route::Stream(Box::new(length))),
-    ] {
-        router.add(method, path, route).unwrap();
-    }
-    Http::new(config, Arc::new(router), ())
+    let router = Router::new()
+        .get("/b/{n}", piece)
+        .post("/echo", echo)
+        .post_stream("/length", length);
+    Http::alone(config, router, ())
 }
 
 fn requests(random: &mut Random) -> Vec<u8> {
@@ -92,7 +87,14 @@ fn answers(says: &[u8]) -> Vec<u8> {
         ..Config::default()
     };
     let (mut out, mut conn) = (Vec::new(), HttpConn::default());
-    let _ = http(&config).data(&mut conn, says, 0, &mut out);
+    let (mut http, _alone) = http(&config);
+    let at = ConnRef {
+        id: ConnId::new(0, 1),
+        fd: -1,
+        unsent: 0,
+    };
+    let _ = http.data(at, &mut conn, says, 0, &mut out);
+    drop(http);
     out
 }
 
@@ -131,7 +133,8 @@ fn run(seed: u64) {
         expected.push(timeless(&answers));
     }
     let slots = 1 + random.below(14) as u32;
-    let core = Core::new(&config, http(&config), Arc::clone(&peers), 0, slots, Os);
+    let (http, _alone) = http(&config);
+    let core = Core::new(&config, http, Arc::clone(&peers), 0, slots, Os);
     Reactor::new(Sim(Rc::clone(&world)), core).run().unwrap();
     let world = world.borrow();
     for (index, (client, expected)) in world.clients.iter().zip(&expected).enumerate() {

@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     TaskId, TooManyTasks,
-    join::{Completion, JoinError, JoinHandle, JoinState, panic_message},
+    join::{AbortOnDrop, Completion, JoinError, JoinHandle, JoinState, panic_message},
     slab::{Runnable, Slab, Task},
     timers::Timers,
     waker::Shared,
@@ -49,6 +49,11 @@ pin_project_lite::pin_project! {
         #[pin]
         future: F,
     }
+}
+
+/// A task whose output nobody waits for, in its memory.
+pub(crate) fn detached(future: impl Future + 'static) -> Task {
+    Box::pin(Detached { future })
 }
 
 impl<F: Future> Runnable for Detached<F> {
@@ -156,6 +161,16 @@ impl Executor {
         Ok(self.slab.borrow().is_live(id).then_some(id))
     }
 
+    /// [`spawn_now`](Self::spawn_now) for a [`detached`] task that ends with its handle. None if it is over already.
+    pub(crate) fn start_now(&self, task: Task) -> Result<Option<AbortOnDrop>, TooManyTasks> {
+        self.room()?;
+        let id = self.slab.borrow_mut().insert(task, &self.shared);
+        self.poll(id);
+        let lives = self.slab.borrow().is_live(id);
+        let executor = self.myself.upgrade().filter(|_| lives);
+        Ok(executor.map(|executor| AbortOnDrop::new(&executor, id)))
+    }
+
     fn join<F>(&self, future: F) -> Result<(JoinHandle<F::Output>, TaskId), TooManyTasks>
     where
         F: Future<Output: 'static> + 'static,
@@ -172,8 +187,10 @@ impl Executor {
 
     fn detach<F: Future + 'static>(&self, future: F) -> Result<TaskId, TooManyTasks> {
         self.room()?;
-        let task = Box::pin(Detached { future });
-        Ok(self.slab.borrow_mut().insert(task, &self.shared))
+        Ok(self
+            .slab
+            .borrow_mut()
+            .insert(detached(future), &self.shared))
     }
 
     fn room(&self) -> Result<(), TooManyTasks> {

@@ -75,7 +75,7 @@ enum State<T> {
 pub(super) struct JoinState<T>(Cell<State<T>>);
 
 /// A task's end, to whoever does not know its type.
-pub(super) trait Completion {
+pub(crate) trait Completion {
     /// It ended without an output.
     fn fail(&self, error: JoinError);
 }

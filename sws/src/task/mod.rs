@@ -3,12 +3,6 @@
 //! A task costs its future and about 150 bytes. Everything happens on one thread, without locks; a waker may be
 //! used on any thread, and then ends the wait of the I/O thread.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the reactor does not use all of it yet"
-)]
-
 mod context;
 mod executor;
 mod join;
@@ -25,10 +19,13 @@ mod tests;
 
 use std::{error, fmt};
 
+#[cfg(test)]
+pub(crate) use context::Entered;
 pub(crate) use context::{check_waits_in_task, current, enter, polled_again, require};
-pub(crate) use executor::Executor;
+pub(crate) use executor::{Executor, detached};
 pub(crate) use join::{AbortOnDrop, panic_message};
 pub use join::{JoinError, JoinHandle};
+pub(crate) use slab::Task;
 pub(crate) use timers::Timers;
 pub(crate) use waker::TaskId;
 

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// A task whose type has been forgotten.
-pub(super) trait Runnable {
+pub(crate) trait Runnable {
     /// Polls the future and hands its output to whoever waits for it.
     fn run(self: Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<()>;
 
@@ -16,7 +16,7 @@ pub(super) trait Runnable {
     fn completion(&self) -> Option<Rc<dyn Completion>>;
 }
 
-pub(super) type Task = Pin<Box<dyn Runnable>>;
+pub(crate) type Task = Pin<Box<dyn Runnable>>;
 
 /// End of the list of free entries.
 const NONE: u32 = u32::MAX;

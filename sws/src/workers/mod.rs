@@ -4,12 +4,6 @@
 //! without work are parked in the kernel. A pool takes closures, each of which has a thread until it returns, and
 //! futures, which have one only while they are polled.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the server does not use all of it yet"
-)]
-
 mod job;
 mod pool;
 mod submitted;

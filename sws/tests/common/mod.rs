@@ -77,7 +77,7 @@ pub fn pattern(n: usize) -> Vec<u8> {
     (0..n).map(|i| b'a' + (i % 23) as u8).collect()
 }
 
-pub fn start(config: Config) -> Running {
+pub fn start(config: Config) -> Running<App> {
     Server::builder()
         .config(config)
         .state(|info: ReactorInfo| App {
@@ -109,9 +109,10 @@ pub fn start(config: Config) -> Running {
                 None => response.status(400).text("not a number"),
             },
         )
-        .get("/panic", |_: &mut App, _: &Request<'_>, _: Response<'_>| {
-            panic!("on purpose")
-        })
+        .get(
+            "/panic",
+            |_: &mut App, _: &Request<'_>, _: Response<'_>| -> Answered { panic!("on purpose") },
+        )
         .post(
             "/echo",
             |_: &mut App, request: &Request<'_>, response: Response<'_>| {
@@ -266,7 +267,11 @@ impl Client {
 }
 
 /// Waits until the counters satisfy `condition`; they are published at the end of each turn.
-pub fn eventually(server: &Running, what: &str, condition: impl Fn(&Counters) -> bool) -> Counters {
+pub fn eventually<S>(
+    server: &Running<S>,
+    what: &str,
+    condition: impl Fn(&Counters) -> bool,
+) -> Counters {
     let start = Instant::now();
     loop {
         let counters = server.counters();
@@ -282,7 +287,7 @@ pub fn eventually(server: &Running, what: &str, condition: impl Fn(&Counters) ->
 }
 
 /// Every slot is free and every buffer back.
-pub fn expect_clean(server: &Running) -> Counters {
+pub fn expect_clean<S>(server: &Running<S>) -> Counters {
     eventually(server, "all slots and buffers come back", |c| {
         c.slots_open == 0 && c.buffers_leased == 0 && c.connections_buffering == 0
     })
