@@ -112,7 +112,7 @@ impl Assembly {
             Body::Text { text, tail } => append_text(text, tail, piece, self.mask, scratch)?,
             Body::Binary(bytes) => match self.mask {
                 Some(mask) => mask::append(bytes, piece, mask),
-                None => bytes.extend_from_slice(piece),
+                None => mask::append_plain(bytes, piece),
             },
         }
         self.mask = self.mask.map(|mask| mask::rotated(mask, piece.len()));

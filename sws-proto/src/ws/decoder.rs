@@ -92,7 +92,9 @@ impl Decoder {
                 let payload = unmasked(payload, mask, scratch);
                 match event(opcode, payload) {
                     Ok(event) => {
-                        self.finished = opcode == Opcode::Close;
+                        if opcode == Opcode::Close {
+                            self.finish();
+                        }
                         Ok(Some(event))
                     }
                     Err(error) => Err(self.fail(error)),
@@ -107,9 +109,13 @@ impl Decoder {
 
     #[cold]
     fn fail(&mut self, error: Error) -> Error {
+        self.finish();
+        error
+    }
+
+    fn finish(&mut self) {
         self.finished = true;
         self.assembly = None;
-        error
     }
 
     #[inline]
@@ -148,7 +154,6 @@ impl Decoder {
         }
         if self.finished {
             *input = &[];
-            self.assembly = None;
             return Ok(Found::Nothing);
         }
         loop {

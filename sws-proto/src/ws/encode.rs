@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::frame::CONTROL_BYTES_MAX;
+use super::frame::{self, CONTROL_BYTES_MAX};
 use super::{Close, Header, Mask, Message, Opcode, mask};
 
 /// Appends a message as one frame.
@@ -72,6 +72,26 @@ pub fn close(out: &mut Vec<u8>, close: Option<Close<'_>>, mask: Option<Mask>) {
 /// its kind and the others are continuations (RFC 6455 §5.4).
 #[inline]
 pub fn frame(out: &mut Vec<u8>, fin: bool, opcode: Opcode, payload: &[u8], mask: Option<Mask>) {
+    // Nearly all frames are short; their headers have sizes that the compiler knows.
+    if payload.len() <= CONTROL_BYTES_MAX {
+        let [first, second] = frame::fixed(fin, opcode, mask.is_some(), payload.len() as u8);
+        match mask {
+            None => {
+                out.extend_from_slice(&[first, second]);
+                out.extend_from_slice(payload);
+            }
+            Some([a, b, c, d]) => {
+                out.extend_from_slice(&[first, second, a, b, c, d]);
+                mask::append(out, payload, [a, b, c, d]);
+            }
+        }
+        return;
+    }
+    frame_long(out, fin, opcode, payload, mask);
+}
+
+#[inline(never)]
+fn frame_long(out: &mut Vec<u8>, fin: bool, opcode: Opcode, payload: &[u8], mask: Option<Mask>) {
     let header = Header {
         fin,
         opcode,
@@ -83,7 +103,7 @@ pub fn frame(out: &mut Vec<u8>, fin: bool, opcode: Opcode, payload: &[u8], mask:
     out.extend_from_slice(&bytes[..size]);
     match mask {
         Some(mask) => mask::append(out, payload, mask),
-        None => out.extend_from_slice(payload),
+        None => mask::append_plain(out, payload),
     }
 }
 

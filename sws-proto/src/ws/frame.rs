@@ -123,10 +123,8 @@ impl Header {
             126..=0xffff => (126, 2),
             _ => (127, 8),
         };
-        fixed.copy_from_slice(&[
-            u8::from(self.fin) << 7 | self.opcode as u8,
-            u8::from(self.mask.is_some()) << 7 | short,
-        ]);
+        let masked = self.mask.is_some();
+        fixed.copy_from_slice(&self::fixed(self.fin, self.opcode, masked, short));
         match size {
             2 => extended[..2].copy_from_slice(&(self.length as u16).to_be_bytes()),
             8 => extended[..8].copy_from_slice(&self.length.to_be_bytes()),
@@ -138,6 +136,15 @@ impl Header {
         extended[size..size + 4].copy_from_slice(&mask);
         (bytes, 2 + size + 4)
     }
+}
+
+/// The first two bytes of a header.
+#[inline]
+pub(super) fn fixed(fin: bool, opcode: Opcode, masked: bool, short: u8) -> [u8; 2] {
+    [
+        u8::from(fin) << 7 | opcode as u8,
+        u8::from(masked) << 7 | short,
+    ]
 }
 
 /// The length that begins with this number, and what is behind it.

@@ -72,6 +72,7 @@ pub(crate) fn run<'p>(
                         "an event out of nothing"
                     );
                     assert_eq!(decoder.is_finished(), is_close);
+                    assert!(!is_close || decoder.held_bytes() == 0);
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -102,12 +103,12 @@ pub(crate) fn run<'p>(
 fn assert_silent(decoder: &mut Decoder, code: u16) {
     assert!(matches!(code, 1000 | 1002 | 1007 | 1009));
     assert!(decoder.is_finished());
+    assert_eq!(decoder.held_bytes(), 0);
     let mut scratch = Vec::new();
     for mut input in [&b"\x81\x81\0\0\0\0x\x81\x01x"[..], b"\xff", b""] {
         assert_eq!(decoder.decode(&mut input, &mut scratch), Ok(None));
         assert!(input.is_empty());
     }
-    assert_eq!(decoder.held_bytes(), 0);
 }
 
 /// Cuts `input` at `cuts` (any order, repetitions allowed) and runs the pieces through.
