@@ -230,17 +230,24 @@ fn ten_waits_on_one_worker_pass_together() {
 #[test]
 fn busy_workers_hand_over_the_watch_of_those_that_wait() {
     let workers = workers(2, 100);
-    let go = Arc::new(AtomicBool::new(false));
-    let see = Arc::clone(&go);
-    let waits =
-        workers.submit_async(move || next::worker_yield(move || see.load(Ordering::Relaxed)));
-    // Whichever of the two looks after it, the other one can take that over.
-    let door = Door::default();
-    let occupied = occupy(&workers, &door);
-    go.store(true, Ordering::Relaxed);
-    assert_eq!(block_on(waits), Ok(()));
-    door.open();
-    block_on(occupied).unwrap();
+    for round in 0..50 {
+        let go = Arc::new(AtomicBool::new(false));
+        let see = Arc::clone(&go);
+        let waits =
+            workers.submit_async(move || next::worker_yield(move || see.load(Ordering::Relaxed)));
+        // Both are idle, one of them for as long as it may be.
+        while workers.load().begun == 0 || workers.load().running > 0 {
+            thread::yield_now();
+        }
+        thread::sleep(Duration::from_micros(round * 37));
+        // Whichever of the two looks after it, the other one can take that over.
+        let door = Door::default();
+        let occupied = occupy(&workers, &door);
+        go.store(true, Ordering::Relaxed);
+        assert_eq!(block_on(waits), Ok(()));
+        door.open();
+        block_on(occupied).unwrap();
+    }
 }
 
 #[test]
@@ -325,11 +332,17 @@ fn a_stop_at_its_deadline_leaves_nobody_waiting() {
     let door = Door::default();
     let held = Arc::new(());
     let (one, two) = (occupy(&workers, &door), Arc::clone(&held));
-    // Waits for a waker that nobody will use; one that yields for ever; one that never begins.
+    // Waits for a waker that is kept but not used; one that yields for ever; one that never begins.
+    let (keep, kept) = mpsc::channel();
     let lost = workers.submit_async(move || async move {
         let _held = two;
-        std::future::pending::<()>().await;
+        std::future::poll_fn::<(), _>(|cx| {
+            keep.send(cx.waker().clone()).unwrap();
+            Poll::Pending
+        })
+        .await;
     });
+    let waker: Waker = kept.recv_timeout(LONG).unwrap();
     let yields = workers.submit_async(|| next::worker_yield(|| false));
     while workers.load().begun < 2 || workers.load().running > 1 {
         thread::yield_now();
@@ -342,7 +355,76 @@ fn a_stop_at_its_deadline_leaves_nobody_waiting() {
         assert_eq!(block_on(left), Err(SubmitError::Stopped));
     }
     assert_eq!(Arc::strong_count(&held), 1);
+    waker.wake();
     door.open();
+}
+
+/// Processor time of this process's threads whose names begin with `name`, in clock ticks, and how often they
+/// have waited.
+fn cost_of_threads(name: &str) -> (u64, u64) {
+    let (mut ticks, mut switches) = (0, 0);
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let read = |file| std::fs::read_to_string(task.as_ref().unwrap().path().join(file));
+        // A thread of another test may have ended.
+        let (Ok(stat), Ok(status)) = (read("stat"), read("status")) else {
+            continue;
+        };
+        if !stat.contains(&format!("({name}")) {
+            continue;
+        }
+        let fields = stat.rsplit(") ").next().unwrap().split(' ');
+        ticks += fields
+            .skip(11)
+            .take(2)
+            .map(|n| n.parse::<u64>().unwrap())
+            .sum::<u64>();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("voluntary_ctxt_switches"));
+        switches += line
+            .unwrap()
+            .rsplit('\t')
+            .next()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap();
+    }
+    (ticks, switches)
+}
+
+#[test]
+fn an_idle_pool_does_nothing() {
+    let config = WorkersConfig {
+        threads: 3,
+        name: "idle-".to_owned(),
+        ..WorkersConfig::default()
+    };
+    let workers = Workers::new(&config).unwrap();
+    // It has worked, and one of its threads has looked after somebody.
+    let end = Instant::now() + Duration::from_millis(3);
+    let waits = workers.submit_async(move || next::worker_yield(move || Instant::now() >= end));
+    block_on(waits).unwrap();
+    let started = |line: &str| line.starts_with("idle-");
+    let names = || {
+        std::fs::read_dir("/proc/self/task")
+            .unwrap()
+            .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok())
+            .filter(|line| started(line))
+            .count()
+    };
+    assert_eq!(names(), 3);
+    // All have come to rest when they no longer change.
+    let mut before = cost_of_threads("idle-");
+    for _ in 0..100 {
+        thread::sleep(Duration::from_millis(50));
+        let after = cost_of_threads("idle-");
+        if after == before {
+            break;
+        }
+        before = after;
+    }
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(cost_of_threads("idle-"), before);
 }
 
 #[test]
