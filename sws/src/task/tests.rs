@@ -631,7 +631,7 @@ fn timers_come_in_order_and_never_early() {
         let log = log.clone();
         handles.push(
             next::go(async move {
-                sleep(Duration::from_millis(u64::from(millis))).await;
+                sleep_until(start + Duration::from_millis(u64::from(millis))).await;
                 assert!(start.elapsed() >= Duration::from_millis(u64::from(millis)));
                 log.note(millis);
             })
@@ -711,17 +711,20 @@ fn an_interval_does_not_burst() {
         let start = Instant::now();
         let mut ticks = interval(period);
         let first = ticks.tick().await;
-        assert!(first >= start);
-        assert_eq!(ticks.tick().await, first + period);
-        assert!(Instant::now() >= first + period);
-        // Several are missed.
+        let heard = Instant::now();
+        assert!(first >= start && heard >= first);
+        let second = ticks.tick().await;
+        assert!(second >= first + period && second <= heard + period);
+        let heard = Instant::now();
+        assert!(heard >= second);
+        // Several are missed: one comes at once, the next a period after that.
         thread::sleep(period * 4);
         let late = ticks.tick().await;
-        assert_eq!(late, first + period * 2);
+        assert!(late >= second + period && late <= heard + period);
         let after = Instant::now();
         let following = ticks.tick().await;
-        assert!(following >= late + period * 2, "a burst");
-        assert!(Instant::now() >= following && following <= after + period);
+        assert!(following >= heard + period * 5, "a burst");
+        assert!(following <= after + period && Instant::now() >= following);
         // Dropping a tick that has not come loses nothing.
         let due = following + period;
         assert!(timeout(Duration::ZERO, ticks.tick()).await.is_err() || Instant::now() >= due);
