@@ -16,7 +16,18 @@ pub use crate::{
 /// which tasks were started, and goes on when the handle is dropped.
 ///
 /// The future needs not be `Send`: it never leaves the thread. It must not block. It costs its own size and about
-/// 150 bytes.
+/// 200 bytes.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # fn handler() -> Result<(), sws::next::TooManyTasks> {
+/// sws::next::go(async {
+///     sws::time::sleep(Duration::from_secs(3)).await;
+///     println!("three seconds later, on the same thread");
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// [`TooManyTasks`] if the thread has as many tasks as the configuration allows, or is stopping; the future is
@@ -67,6 +78,9 @@ impl Future for YieldNow {
 ///
 /// It is queued at once, before it is awaited. Errors are what awaiting gives: see
 /// [`SubmitError`]. Can be called on the server's I/O threads and workers.
+///
+/// A closure must not wait for other submitted work: if all workers did that nobody would do the work. That is what
+/// [`submit_async`] is for.
 pub fn submit<T, F>(closure: F) -> Submitted<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -89,6 +103,20 @@ where
 
 /// Gives the worker back until `poll` says true, for work that has been started elsewhere and cannot wake anybody,
 /// such as a GPU kernel. To be awaited in the future given to [`submit_async`].
+///
+/// ```no_run
+/// # struct Kernel;
+/// # impl Kernel { fn launch(_: u32) -> Self { Self } fn is_done(&self) -> bool { true } fn result(&self) -> u32 { 1 } }
+/// # async fn f() -> Result<u32, sws::next::SubmitError> {
+/// let answer = sws::next::submit_async(|| async {
+///     let kernel = Kernel::launch(7);
+///     sws::next::worker_yield(|| kernel.is_done()).await;
+///     kernel.result()
+/// })
+/// .await?;
+/// # Ok(answer)
+/// # }
+/// ```
 ///
 /// `poll` is called on a worker: at once, after 25 µs, then at intervals that double up to 1 ms, later if all
 /// workers are busy. It must not block.

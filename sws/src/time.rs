@@ -94,7 +94,7 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        task::check_waits_in_task("sws::time", cx, self.slot.is_none());
+        task::check_waits_in_task("a timer of sws::time", cx, self.slot.is_none());
         match self.slot {
             None => self.slot = Some(self.timers.insert(self.at, cx.waker().clone())),
             Some(slot) => {

@@ -70,6 +70,11 @@ impl Slab {
         self.free = entry.link;
         self.len += 1;
         entry.generation = entry.generation.wrapping_add(1) & GENERATION_MASK;
+        // Two: the entry itself and its waker. Any other would wake this task for the one before it.
+        if entry.shared.has_others(2) {
+            entry.shared = TaskWaker::new(Arc::clone(shared), index);
+            entry.waker = Some(Waker::from(Arc::clone(&entry.shared)));
+        }
         entry.shared.renew(entry.generation);
         entry.task = Some(task);
         TaskId {
@@ -161,13 +166,6 @@ impl Slab {
     fn release(&mut self, index: u32) {
         let entry = &mut self.entries[index as usize];
         entry.generation = entry.generation.wrapping_add(1) & GENERATION_MASK;
-        // Two: the entry itself and its waker.
-        if entry.shared.has_others(2) {
-            // Whoever holds it would wake the next task for nothing.
-            let fresh = TaskWaker::new(entry.shared.shared(), index);
-            entry.waker = Some(Waker::from(Arc::clone(&fresh)));
-            entry.shared = fresh;
-        }
         entry.link = self.free;
         self.free = index;
         self.len -= 1;

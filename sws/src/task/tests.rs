@@ -631,7 +631,7 @@ fn timers_come_in_order_and_never_early() {
         let log = log.clone();
         handles.push(
             next::go(async move {
-                sleep(Duration::from_millis(u64::from(millis))).await;
+                sleep_until(start + Duration::from_millis(u64::from(millis))).await;
                 assert!(start.elapsed() >= Duration::from_millis(u64::from(millis)));
                 log.note(millis);
             })
@@ -653,7 +653,9 @@ fn timers_come_in_order_and_never_early() {
 fn a_cancelled_timer_is_gone() {
     let l = Loop::new(100);
     let handle = next::go(sleep(Duration::from_secs(30))).unwrap();
-    l.turn();
+    // One poll, and that has not woken it.
+    l.executor.run(1);
+    assert!(!l.executor.is_ready());
     assert!(l.executor.next_deadline().unwrap() > Instant::now() + Duration::from_secs(20));
     handle.abort();
     assert_eq!(
@@ -709,17 +711,20 @@ fn an_interval_does_not_burst() {
         let start = Instant::now();
         let mut ticks = interval(period);
         let first = ticks.tick().await;
-        assert!(first >= start);
-        assert_eq!(ticks.tick().await, first + period);
-        assert!(Instant::now() >= first + period);
-        // Several are missed.
+        let heard = Instant::now();
+        assert!(first >= start && heard >= first);
+        let second = ticks.tick().await;
+        assert!(second >= first + period && second <= heard + period);
+        let heard = Instant::now();
+        assert!(heard >= second);
+        // Several are missed: one comes at once, the next a period after that.
         thread::sleep(period * 4);
         let late = ticks.tick().await;
-        assert_eq!(late, first + period * 2);
+        assert!(late >= second + period && late <= heard + period);
         let after = Instant::now();
         let following = ticks.tick().await;
-        assert!(following >= late + period * 2, "a burst");
-        assert!(Instant::now() >= following && following <= after + period);
+        assert!(following >= heard + period * 5, "a burst");
+        assert!(following <= after + period && Instant::now() >= following);
         // Dropping a tick that has not come loses nothing.
         let due = following + period;
         assert!(timeout(Duration::ZERO, ticks.tick()).await.is_err() || Instant::now() >= due);
@@ -801,7 +806,8 @@ fn executors_of_two_threads_do_not_disturb_each_other() {
             l.executor.len()
         }
     };
-    // Each gives the other something to wake before it waits: pass the wakers on by two threads in between.
+    // In between, a thread for each side wakes the waker that it gets and passes it on to the other side, which wakes it
+    // again.
     let (relay_a, from_a) = mpsc::channel::<Waker>();
     let (relay_b, from_b) = mpsc::channel::<Waker>();
     let passing = [(from_a, to_b), (from_b, to_a)].map(|(from, to)| {
@@ -858,10 +864,7 @@ fn blocking_an_io_thread_is_noticed() {
     let l = Loop::new(10);
     let task = next::go(pending::<()>()).unwrap();
     let said = panic_of(|| block_on(sleep(Duration::from_secs(1))));
-    assert!(
-        said.contains("use `.await`") || said.contains("`.await`"),
-        "{said}"
-    );
+    assert!(said.contains("and `.await`"), "{said}");
     let said = panic_of(|| block_on(task));
     assert!(
         said.contains("JoinHandle was waited for on an I/O thread"),

@@ -102,14 +102,16 @@ impl Timers {
 
     /// Whether its time has come; otherwise it will wake `waker`.
     pub(crate) fn poll(&self, slot: u32, waker: &Waker) -> bool {
-        let mut heap = self.heap.borrow_mut();
-        let entry = &mut heap.slots[slot as usize];
-        let old = match &mut entry.waker {
+        match &self.heap.borrow().slots[slot as usize].waker {
             None => return true,
             Some(current) if current.will_wake(waker) => return false,
-            Some(current) => std::mem::replace(current, waker.clone()),
-        };
-        drop(heap);
+            Some(_) => {}
+        }
+        // Not borrowed while wakers are cloned and dropped: that may be anybody's code.
+        let waker = waker.clone();
+        let old = self.heap.borrow_mut().slots[slot as usize]
+            .waker
+            .replace(waker);
         drop(old);
         false
     }
@@ -225,7 +227,6 @@ impl Heap {
         self.note(place);
     }
 
-    /// Swaps the moving item at `from` with the one at `to`, of which only the latter is told its new place.
     fn swap(&mut self, a: usize, b: usize) {
         self.items.swap(a, b);
         self.note(a);

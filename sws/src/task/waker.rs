@@ -40,10 +40,6 @@ impl TaskWaker {
         })
     }
 
-    pub(super) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
-    }
-
     /// Whether anybody holds it beside `held` holders that the caller knows of.
     pub(super) fn has_others(self: &Arc<Self>, held: usize) -> bool {
         let others = Arc::strong_count(self) > held;

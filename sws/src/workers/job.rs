@@ -35,6 +35,9 @@ pub(super) trait Job: Send + Sync {
     /// Whether it may wait without being over.
     fn may_wait(&self) -> bool;
 
+    /// Called when it is over and no longer counted: whoever waits for it may submit more at once.
+    fn publish(&self) {}
+
     /// Resolves it without a result, and drops what it holds unless it is running.
     fn stop(&self);
 }
@@ -91,9 +94,11 @@ impl<F: Send, T: Send> Work<T> for Closure<F, T> {
     }
 }
 
-enum Stage<F, Fut> {
+enum Stage<F, Fut: Future> {
     Start(F),
     Going(Pin<Box<Fut>>),
+    /// Not yet published.
+    Ended(Result<Fut::Output, SubmitError>),
     Over,
 }
 
@@ -134,7 +139,7 @@ where
 
     fn end(&self, result: Result<Fut::Output, SubmitError>) -> Progress {
         self.state.store(OVER, Ordering::Release);
-        self.outcome.complete(result);
+        self.replace(Stage::Ended(result));
         Progress::Over
     }
 
@@ -183,7 +188,7 @@ where
             let mut future = match stage {
                 Stage::Start(start) => Box::pin(start()),
                 Stage::Going(future) => future,
-                Stage::Over => return None,
+                Stage::Ended(_) | Stage::Over => return None,
             };
             match future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 Poll::Ready(output) => {
@@ -204,6 +209,12 @@ where
 
     fn may_wait(&self) -> bool {
         true
+    }
+
+    fn publish(&self) {
+        if let Stage::Ended(result) = self.replace(Stage::Over) {
+            self.outcome.complete(result);
+        }
     }
 
     fn stop(&self) {

@@ -335,6 +335,9 @@ fn run<'a>(pool: &'a Pool, index: usize, job: Shared) -> MutexGuard<'a, State> {
         }
     }
     drop(state);
+    if progress == Progress::Over {
+        quietly(|| job.publish());
+    }
     // The last reference may be among them, and with it anybody's code.
     quietly(|| drop((ran, over, dropped, job)));
     pool.lock()

@@ -49,26 +49,20 @@ impl<T> Outcome<T> {
 
     /// The result, or who is to be woken when it is there. Also says whether somebody waits for the first time.
     fn poll(&self, waker: &Waker) -> (Poll<Result<T, SubmitError>>, bool) {
+        // Cloned in advance, because that may be anybody's code: nothing is locked then.
+        let waker = waker.clone();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *state {
-            State::Working(waiter) => {
-                let first = waiter.is_none();
-                let old = match waiter {
-                    Some(current) if current.will_wake(waker) => None,
-                    waiter => waiter.replace(waker.clone()),
-                };
+        match std::mem::replace(&mut *state, State::Over) {
+            State::Done(result) => (Poll::Ready(result), false),
+            State::Working(old) => {
+                *state = State::Working(Some(waker));
                 drop(state);
-                drop(old);
-                (Poll::Pending, first)
+                (Poll::Pending, old.is_none())
             }
             State::Over => {
                 drop(state);
                 task::polled_again("Submitted")
             }
-            done => match std::mem::replace(done, State::Over) {
-                State::Done(result) => (Poll::Ready(result), false),
-                State::Working(_) | State::Over => (Poll::Pending, false),
-            },
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     pin::pin,
     rc::Rc,
     sync::{
-        Condvar,
+        Condvar, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -158,7 +158,13 @@ fn futures_that_wait_count_as_queued() {
     for one in all {
         assert_eq!(block_on(one), Ok(()));
     }
-    assert_eq!(block_on(workers.submit(|| 1)), Ok(1));
+    // What is over does not count when it is known to be over.
+    for number in 0..1000 {
+        let all = [0, 1].map(|add| workers.submit_async(move || async move { number + add }));
+        for (add, one) in (0..).zip(all) {
+            assert_eq!(block_on(one), Ok(number + add));
+        }
+    }
 }
 
 #[test]
@@ -205,42 +211,52 @@ fn a_panic_ends_nothing_but_the_work() {
 #[test]
 fn ten_waits_on_one_worker_pass_together() {
     let workers = workers(1, 100);
-    let start = Instant::now();
     let wait = Duration::from_millis(100);
-    let all: Vec<Submitted<()>> = (0..10)
+    // The waits begin when the worker has shown that it is free meanwhile.
+    let started = Arc::new(OnceLock::<Instant>::new());
+    let all: Vec<Submitted<Duration>> = (0..10)
         .map(|_| {
+            let started = Arc::clone(&started);
             workers.submit_async(move || async move {
-                let done = Instant::now() + wait;
-                next::worker_yield(|| Instant::now() >= done).await;
+                let elapsed = || started.get().map_or(Duration::ZERO, Instant::elapsed);
+                next::worker_yield(|| elapsed() >= wait).await;
+                elapsed()
             })
         })
         .collect();
-    // The worker is free meanwhile.
-    let id = block_on(workers.submit(|| thread::current().id())).unwrap();
-    assert_ne!(id, thread::current().id());
-    assert!(start.elapsed() < wait, "it had to wait for those that wait");
-    for one in all {
-        block_on(one).unwrap();
+    while workers.load().begun < 10 {
+        thread::yield_now();
     }
-    assert!(start.elapsed() >= wait);
-    // One after the other they would take 1 s.
-    assert!(start.elapsed() < wait * 5, "{:?}", start.elapsed());
+    assert_eq!(block_on(workers.submit(|| 1)), Ok(1));
+    started.set(Instant::now()).unwrap();
+    for one in all {
+        let took = block_on(one).unwrap();
+        // One after the other they would take 1 s.
+        assert!(took >= wait && took < wait * 5, "{took:?}");
+    }
 }
 
 #[test]
 fn busy_workers_hand_over_the_watch_of_those_that_wait() {
     let workers = workers(2, 100);
-    let go = Arc::new(AtomicBool::new(false));
-    let see = Arc::clone(&go);
-    let waits =
-        workers.submit_async(move || next::worker_yield(move || see.load(Ordering::Relaxed)));
-    // Whichever of the two looks after it, the other one can take that over.
-    let door = Door::default();
-    let occupied = occupy(&workers, &door);
-    go.store(true, Ordering::Relaxed);
-    assert_eq!(block_on(waits), Ok(()));
-    door.open();
-    block_on(occupied).unwrap();
+    for round in 0..50 {
+        let go = Arc::new(AtomicBool::new(false));
+        let see = Arc::clone(&go);
+        let waits =
+            workers.submit_async(move || next::worker_yield(move || see.load(Ordering::Relaxed)));
+        // Both are idle, one of them for as long as it may be.
+        while workers.load().begun == 0 || workers.load().running > 0 {
+            thread::yield_now();
+        }
+        thread::sleep(Duration::from_micros(round * 37));
+        // Whichever of the two looks after it, the other one can take that over.
+        let door = Door::default();
+        let occupied = occupy(&workers, &door);
+        go.store(true, Ordering::Relaxed);
+        assert_eq!(block_on(waits), Ok(()));
+        door.open();
+        block_on(occupied).unwrap();
+    }
 }
 
 #[test]
@@ -325,11 +341,17 @@ fn a_stop_at_its_deadline_leaves_nobody_waiting() {
     let door = Door::default();
     let held = Arc::new(());
     let (one, two) = (occupy(&workers, &door), Arc::clone(&held));
-    // Waits for a waker that nobody will use; one that yields for ever; one that never begins.
+    // Waits for a waker that is kept but not used; one that yields for ever; one that never begins.
+    let (keep, kept) = mpsc::channel();
     let lost = workers.submit_async(move || async move {
         let _held = two;
-        std::future::pending::<()>().await;
+        std::future::poll_fn::<(), _>(|cx| {
+            keep.send(cx.waker().clone()).unwrap();
+            Poll::Pending
+        })
+        .await;
     });
+    let waker: Waker = kept.recv_timeout(LONG).unwrap();
     let yields = workers.submit_async(|| next::worker_yield(|| false));
     while workers.load().begun < 2 || workers.load().running > 1 {
         thread::yield_now();
@@ -342,7 +364,170 @@ fn a_stop_at_its_deadline_leaves_nobody_waiting() {
         assert_eq!(block_on(left), Err(SubmitError::Stopped));
     }
     assert_eq!(Arc::strong_count(&held), 1);
+    waker.wake();
     door.open();
+}
+
+/// This process's threads whose names begin with `name`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Threads {
+    count: usize,
+    /// Those that sleep in the kernel.
+    sleeping: usize,
+    /// Processor time, in clock ticks.
+    ticks: u64,
+    /// How often they have begun to wait.
+    waits: u64,
+}
+
+fn threads_called(name: &str) -> Threads {
+    let mut threads = Threads::default();
+    for task in std::fs::read_dir("/proc/self/task").unwrap() {
+        let read = |file| std::fs::read_to_string(task.as_ref().unwrap().path().join(file));
+        // A thread of another test may have ended.
+        let (Ok(stat), Ok(status)) = (read("stat"), read("status")) else {
+            continue;
+        };
+        if !stat.contains(&format!("({name}")) {
+            continue;
+        }
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("voluntary_ctxt_switches"));
+        let number = |text: &str| text.parse::<u64>().unwrap();
+        threads.count += 1;
+        threads.sleeping += usize::from(fields[0] == "S");
+        threads.ticks += number(fields[11]) + number(fields[12]);
+        threads.waits += number(line.unwrap().rsplit('\t').next().unwrap());
+    }
+    threads
+}
+
+#[test]
+fn an_idle_pool_does_nothing() {
+    let config = WorkersConfig {
+        threads: 3,
+        name: "idle-".to_owned(),
+        ..WorkersConfig::default()
+    };
+    let workers = Workers::new(&config).unwrap();
+    // It has worked, and one of its threads has looked after somebody.
+    let end = Instant::now() + Duration::from_millis(3);
+    let waits = workers.submit_async(move || next::worker_yield(move || Instant::now() >= end));
+    block_on(waits).unwrap();
+    // All have come to rest when they sleep and no longer change.
+    let mut before = threads_called("idle-");
+    for _ in 0..100 {
+        thread::sleep(Duration::from_millis(50));
+        let after = threads_called("idle-");
+        if after.sleeping == 3 && after == before {
+            break;
+        }
+        before = after;
+    }
+    thread::sleep(Duration::from_millis(200));
+    assert_eq!(threads_called("idle-"), before);
+    assert_eq!((before.count, before.sleeping), (3, 3));
+}
+
+/// What can become of work in [`at_random`]. Returns whether it was certainly done.
+fn random_work(workers: &Workers, random: u64, token: &Arc<AtomicUsize>) -> bool {
+    let count = Arc::clone(token);
+    let add = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    let submitted = match random % 4 {
+        0 => workers.submit(add),
+        1 => workers.submit(move || {
+            add();
+            std::panic::resume_unwind(Box::new("on purpose"))
+        }),
+        2 => workers.submit_async(move || async move {
+            for _ in 0..random >> 8 & 3 {
+                next::yield_now().await;
+            }
+            add();
+        }),
+        _ => workers.submit_async(move || async move {
+            let mut polls = random >> 8 & 3;
+            next::worker_yield(|| {
+                polls = polls.saturating_sub(1);
+                polls == 0
+            })
+            .await;
+            add();
+        }),
+    };
+    match random >> 4 & 7 {
+        0 => drop(submitted),
+        1 => {
+            let _refused = submitted.detach();
+        }
+        _ => match block_on(submitted) {
+            Ok(()) => {
+                assert!(random % 4 != 1);
+                return true;
+            }
+            Err(SubmitError::Panicked(said)) => {
+                assert!(random % 4 == 1 && said == "on purpose");
+                return true;
+            }
+            Err(SubmitError::QueueFull) => thread::yield_now(),
+            Err(SubmitError::Stopped) => {}
+            Err(error) => panic!("{error}"),
+        },
+    }
+    false
+}
+
+/// Several threads submit, wait, drop and detach; everything is resolved and dropped, stopped in the middle or not.
+fn at_random(seed: u64, stopped: bool) {
+    let workers = workers(1 + seed as usize % 3, 3);
+    let threads: Vec<_> = (0..4)
+        .map(|thread| {
+            let workers = Arc::clone(&workers);
+            thread::spawn(move || {
+                let mut random = (seed * 4 + thread).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+                let token = Arc::new(AtomicUsize::new(0));
+                let mut done = 0;
+                for _ in 0..200 {
+                    random ^= random << 13;
+                    random ^= random >> 7;
+                    random ^= random << 17;
+                    done += usize::from(random_work(&workers, random, &token));
+                }
+                (token, done)
+            })
+        })
+        .collect();
+    if stopped {
+        thread::sleep(Duration::from_micros(seed * 131 % 4000));
+        workers.stop(Instant::now() + Duration::from_micros(seed * 17 % 300));
+    }
+    let tokens: Vec<_> = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .collect();
+    assert!(workers.stop(Instant::now() + LONG));
+    assert_eq!(workers.load(), Load::default(), "seed {seed}");
+    for (token, done) in tokens {
+        // A thread that was left alone at a deadline may still be at its last work.
+        let end = Instant::now() + LONG;
+        while Arc::strong_count(&token) > 1 {
+            assert!(Instant::now() < end, "seed {seed}: something is kept");
+            thread::yield_now();
+        }
+        let ran = token.load(Ordering::Relaxed);
+        assert!((done..=200).contains(&ran), "seed {seed}: {ran} for {done}");
+    }
+}
+
+#[test]
+fn whatever_is_submitted_is_resolved() {
+    for seed in 0..60 {
+        at_random(seed, seed % 2 == 1);
+    }
 }
 
 #[test]
