@@ -4,6 +4,7 @@ mod baseline;
 mod compression;
 mod counters;
 mod db;
+mod echo;
 mod json;
 mod pipeline;
 mod upload;
@@ -24,6 +25,7 @@ pub fn mount(server: Builder<App>) -> Builder<App> {
         .get("/compression", compression::get)
         .get("/db", db::get)
         .post_stream("/upload", upload::open)
+        .ws("/ws", echo::open)
 }
 
 /// Adds what only tests and people who look for a fault want to see.

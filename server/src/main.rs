@@ -6,11 +6,7 @@ use std::{
 };
 
 use clap::Parser;
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    iterator::Signals,
-};
-use sws::{Builder, CountersHandle, Error, Server};
+use sws::{CountersHandle, Error, Server};
 use sws_server::{
     app::{App, Data, Shared},
     args::Args,
@@ -37,7 +33,7 @@ fn main() -> ExitCode {
 /// Serves until SIGTERM or SIGINT.
 fn serve(args: &Args) -> Result<(), Error> {
     let data_dir = args.data_dir();
-    let counters = Arc::default();
+    let counters: Arc<OnceLock<CountersHandle>> = Arc::default();
     let shared = Shared {
         data: Arc::new(Data::load(&data_dir, |line| warn(&line))),
         data_dir: data_dir.into(),
@@ -56,24 +52,12 @@ fn serve(args: &Args) -> Result<(), Error> {
         });
     let server = endpoints::mount(server);
     if args.debug_counters {
-        serve_with_counters(endpoints::mount_debug(server), &counters)
+        endpoints::mount_debug(server).run_with(|running| {
+            counters.get_or_init(|| running.counters_handle());
+        })
     } else {
         server.run()
     }
-}
-
-/// As [`Builder::run`], with the counters made visible in between; a reactor
-/// that fails is only reported at the stop.
-fn serve_with_counters(
-    server: Builder<App>,
-    counters: &OnceLock<CountersHandle>,
-) -> Result<(), Error> {
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(Error::Reactor)?;
-    let running = server.start()?;
-    counters.get_or_init(|| running.counters_handle());
-    eprintln!("{running}");
-    signals.forever().next();
-    running.stop()
 }
 
 fn warn(line: &str) {

@@ -212,123 +212,126 @@ impl Config {
 
     /// Refuses what cannot work, naming the key.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let range = |key: &'static str, value: u64, low: u64, high: u64| {
-            if (low..=high).contains(&value) {
-                Ok(())
-            } else {
-                Err(Error::Config {
-                    key,
-                    problem: format!("{value} is not between {low} and {high}"),
-                })
-            }
-        };
-        range("reactors", self.reactor_count() as u64, 1, 1024)?;
-        range(
-            "connections_max",
-            self.connections_max.into(),
-            1,
-            CONNECTIONS_LIMIT.into(),
-        )?;
-        range("backlog", self.backlog.into(), 1, i32::MAX as u64)?;
-        range("head_bytes_max", self.head_bytes_max as u64, 128, 1 << 24)?;
-        range(
-            "headers_max",
-            self.headers_max as u64,
-            1,
-            HEADER_SLOTS as u64,
-        )?;
-        range(
-            "target_bytes_max",
-            self.target_bytes_max as u64,
-            16,
-            self.head_bytes_max as u64,
-        )?;
-        range(
-            "body_buffered_bytes_max",
-            self.body_buffered_bytes_max as u64,
-            0,
-            1 << 32,
-        )?;
-        range(
-            "output_high_water_bytes",
-            self.output_high_water_bytes as u64,
-            4096,
-            1 << 30,
-        )?;
-        range(
-            "buffer_cache_bytes_max",
-            self.buffer_cache_bytes_max as u64,
-            0,
-            1 << 40,
-        )?;
-        range(
-            "receive_buffer_bytes",
-            self.receive_buffer_bytes as u64,
-            512,
-            1 << 20,
-        )?;
+        self.check_numbers()?;
+        self.check_durations()?;
         if !self.receive_buffers.is_power_of_two() || self.receive_buffers > 1 << 15 {
             let problem = format!("{} is not a power of two up to 32768", self.receive_buffers);
-            return Err(Error::Config {
-                key: "receive_buffers",
-                problem,
-            });
+            return Err(refuse("receive_buffers", problem));
         }
-        range("workers", self.workers as u64, 0, 1024)?;
-        range("worker_queue_max", self.worker_queue_max as u64, 1, 1 << 32)?;
-        range(
-            "worker_stack_bytes",
-            self.worker_stack_bytes as u64,
-            16 * 1024,
-            1 << 30,
-        )?;
-        range("tasks_max", self.tasks_max as u64, 1, 1 << 24)?;
-        range("large_blocks", self.large_blocks.into(), 0, 1 << 20)?;
-        range(
-            "websocket_message_bytes_max",
-            self.websocket_message_bytes_max.into(),
-            1,
-            1 << 31,
-        )?;
-        range(
-            "websocket_queue_bytes_max",
-            self.websocket_queue_bytes_max as u64,
-            1024,
-            1 << 40,
-        )?;
         let allowed = sws_ring::sys::allowed_cpus();
         if let Some(cpu) = self.reactor_cpus.iter().find(|cpu| !allowed.contains(cpu)) {
             let problem = format!("CPU {cpu} is not one of {allowed:?}, which the process may use");
-            return Err(Error::Config {
-                key: "reactor_cpus",
-                problem,
-            });
+            return Err(refuse("reactor_cpus", problem));
         }
+        Ok(())
+    }
+
+    fn check_numbers(&self) -> Result<(), Error> {
+        let head_bytes_max = self.head_bytes_max as u64;
+        let numbers: [(&'static str, u64, u64, u64); 17] = [
+            ("reactors", self.reactor_count() as u64, 1, 1024),
+            (
+                "connections_max",
+                self.connections_max.into(),
+                1,
+                CONNECTIONS_LIMIT.into(),
+            ),
+            ("backlog", self.backlog.into(), 1, i32::MAX as u64),
+            ("head_bytes_max", head_bytes_max, 128, 1 << 24),
+            (
+                "headers_max",
+                self.headers_max as u64,
+                1,
+                HEADER_SLOTS as u64,
+            ),
+            (
+                "target_bytes_max",
+                self.target_bytes_max as u64,
+                16,
+                head_bytes_max,
+            ),
+            (
+                "body_buffered_bytes_max",
+                self.body_buffered_bytes_max as u64,
+                0,
+                1 << 32,
+            ),
+            ("large_blocks", self.large_blocks.into(), 0, 1 << 20),
+            (
+                "output_high_water_bytes",
+                self.output_high_water_bytes as u64,
+                4096,
+                1 << 30,
+            ),
+            (
+                "buffer_cache_bytes_max",
+                self.buffer_cache_bytes_max as u64,
+                0,
+                1 << 40,
+            ),
+            (
+                "receive_buffer_bytes",
+                self.receive_buffer_bytes as u64,
+                512,
+                1 << 20,
+            ),
+            ("workers", self.workers as u64, 0, 1024),
+            ("worker_queue_max", self.worker_queue_max as u64, 1, 1 << 32),
+            (
+                "worker_stack_bytes",
+                self.worker_stack_bytes as u64,
+                16 * 1024,
+                1 << 30,
+            ),
+            ("tasks_max", self.tasks_max as u64, 1, 1 << 24),
+            (
+                "websocket_message_bytes_max",
+                self.websocket_message_bytes_max.into(),
+                1,
+                1 << 31,
+            ),
+            (
+                "websocket_queue_bytes_max",
+                self.websocket_queue_bytes_max as u64,
+                1024,
+                1 << 40,
+            ),
+        ];
+        for (key, value, low, high) in numbers {
+            if !(low..=high).contains(&value) {
+                return Err(refuse(
+                    key,
+                    format!("{value} is not between {low} and {high}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_durations(&self) -> Result<(), Error> {
         let (tick, zero) = (Duration::from_millis(100), Duration::ZERO);
+        let handler = self.handler_timeout.unwrap_or(tick);
+        let ping = self.websocket_ping_interval.unwrap_or(tick);
         for (key, value, low) in [
             ("idle_timeout", self.idle_timeout, tick),
             ("head_timeout", self.head_timeout, tick),
             ("body_timeout", self.body_timeout, tick),
             ("write_timeout", self.write_timeout, tick),
             ("shutdown_timeout", self.shutdown_timeout, zero),
-            (
-                "handler_timeout",
-                self.handler_timeout.unwrap_or(tick),
-                tick,
-            ),
-            (
-                "websocket_ping_interval",
-                self.websocket_ping_interval.unwrap_or(tick),
-                tick,
-            ),
+            ("handler_timeout", handler, tick),
+            ("websocket_ping_interval", ping, tick),
         ] {
             if !(low..=Duration::from_secs(3600 * 24 * 365)).contains(&value) {
                 let problem = format!("{value:?} is not between {low:?} and a year");
-                return Err(Error::Config { key, problem });
+                return Err(refuse(key, problem));
             }
         }
         Ok(())
     }
+}
+
+fn refuse(key: &'static str, problem: String) -> Error {
+    Error::Config { key, problem }
 }
 
 #[cfg(test)]

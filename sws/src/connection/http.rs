@@ -779,7 +779,7 @@ impl<S: 'static> Arrival<'_, S> {
         begun: &[u8],
         decoder: BodyDecoder,
         used: usize,
-        work: &mut Work<S>,
+        work: &Work<S>,
         place: &mut Place<S>,
         out: &mut Vec<u8>,
     ) -> Step {

@@ -394,13 +394,13 @@ impl<S: 'static> Work<S> {
 
     /// Answers that there is no room for a request, and closes.
     #[cold]
-    pub(crate) fn busy(&mut self, out: &mut Vec<u8>) -> Step {
+    pub(crate) fn busy(&self, out: &mut Vec<u8>) -> Step {
         self.last_answer(503, "no large buffer is free", out)
     }
 
     /// Answers for a handler that took too long.
     #[cold]
-    pub(crate) fn handler_timeout(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn handler_timeout(&self, out: &mut Vec<u8>) {
         self.last_answer(503, "the request took too long to be answered", out);
     }
 

@@ -132,6 +132,7 @@ impl Executor {
     }
 
     /// Starts a task and runs it to its first await at once.
+    #[cfg(test)]
     pub(crate) fn spawn_now<F>(&self, future: F) -> Result<JoinHandle<F::Output>, TooManyTasks>
     where
         F: Future<Output: 'static> + 'static,
@@ -142,6 +143,7 @@ impl Executor {
     }
 
     /// [`spawn`](Self::spawn) for an output that nobody waits for.
+    #[cfg(test)]
     pub(crate) fn spawn_detached<F>(&self, future: F) -> Result<TaskId, TooManyTasks>
     where
         F: Future + 'static,
@@ -152,6 +154,7 @@ impl Executor {
     }
 
     /// [`spawn_now`](Self::spawn_now) for an output that nobody waits for. None if the task is over already.
+    #[cfg(test)]
     pub(crate) fn spawn_now_detached<F>(&self, future: F) -> Result<Option<TaskId>, TooManyTasks>
     where
         F: Future + 'static,
@@ -185,6 +188,7 @@ impl Executor {
         Ok((JoinHandle::new(state, Weak::clone(&self.myself), id), id))
     }
 
+    #[cfg(test)]
     fn detach<F: Future + 'static>(&self, future: F) -> Result<TaskId, TooManyTasks> {
         self.room()?;
         Ok(self

@@ -137,6 +137,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// Names the task to its executor.
+    #[cfg(test)]
     pub(crate) fn id(&self) -> TaskId {
         self.id
     }

@@ -57,7 +57,7 @@ impl Bell {
 pub(super) struct Loop {
     pub(super) executor: Rc<Executor>,
     pub(super) bell: Arc<Bell>,
-    _entered: context::Entered,
+    _entered: Entered,
 }
 
 impl Loop {

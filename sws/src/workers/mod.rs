@@ -78,6 +78,7 @@ impl Workers {
     }
 
     /// Runs `closure` on a worker.
+    #[cfg(test)]
     pub(crate) fn submit<T, F>(&self, closure: F) -> Submitted<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -87,6 +88,7 @@ impl Workers {
     }
 
     /// Runs the future that `start` makes on the workers.
+    #[cfg(test)]
     pub(crate) fn submit_async<F, Fut>(&self, start: F) -> Submitted<Fut::Output>
     where
         F: FnOnce() -> Fut + Send + 'static,
