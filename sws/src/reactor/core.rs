@@ -555,6 +555,10 @@ impl<P: Protocol, H: Host> Core<P, H> {
                 self.wait_for(index, waiting, progress.consumed > 0);
             }
             Next::Blocked => {
+                if progress.consumed > 0 {
+                    // What was waited for has come: the next head's time is its own.
+                    slot.waiting = Waiting::Request;
+                }
                 slot.flags.set(Flags::BLOCKED);
                 self.mark_dirty(index);
             }
