@@ -346,22 +346,29 @@ impl<P: Protocol, H: Host> Core<P, H> {
     pub(super) fn write_deadline(&mut self, index: u32) {
         if let Some(cold) = &mut self.slots[index].cold {
             cold.kernel_queue = None;
+            cold.looks_in_vain = 0;
         }
         self.set_deadline(index, self.timeouts.write.div_ceil(2));
     }
 
-    /// Whether the peer has taken bytes that are the kernel's already: a send makes progress only in large steps.
-    fn write_progressed(&mut self, index: u32) -> bool {
+    /// Whether the peer has taken nothing for a write timeout. Bytes that are the kernel's already count: a send makes
+    /// progress only in large steps. One look in vain is not enough: progress may have come right before the one before.
+    fn write_stuck(&mut self, index: u32) -> bool {
         let slot = &mut self.slots[index];
         let Some(cold) = &mut slot.cold else {
-            return false;
+            return true;
         };
         let Ok(queued) = self.host.send_queue(slot.fd) else {
-            return false;
+            return true;
         };
         let progressed = cold.kernel_queue.is_none_or(|before| queued < before);
         cold.kernel_queue = Some(queued);
-        progressed
+        cold.looks_in_vain = if progressed {
+            0
+        } else {
+            cold.looks_in_vain + 1
+        };
+        cold.looks_in_vain >= 2
     }
 
     pub(super) fn linger_deadline(&mut self, index: u32) {
@@ -403,7 +410,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
 
     fn expire_slot(&mut self, index: u32) {
         let sending = Flags::SENDING | Flags::WANTS_WRITABLE;
-        if self.slots[index].flags.any(sending) && self.write_progressed(index) {
+        if self.slots[index].flags.any(sending) && !self.write_stuck(index) {
             self.set_deadline(index, self.timeouts.write.div_ceil(2));
             return;
         }
@@ -654,6 +661,10 @@ impl<P: Protocol, H: Host> Core<P, H> {
                 self.wait_for(index, waiting, progress.consumed > 0);
             }
             Next::Blocked => {
+                if progress.consumed > 0 {
+                    // What was waited for has come: the next head's time is its own.
+                    slot.waiting = Waiting::Request;
+                }
                 slot.flags.set(Flags::BLOCKED);
                 self.mark_dirty(index);
             }

@@ -126,6 +126,8 @@ pub(crate) struct Cold {
     pub(crate) queued: Vec<u8>,
     /// Bytes in the kernel's send queue when progress was last looked for.
     pub(crate) kernel_queue: Option<u32>,
+    /// Times in a row that there was none.
+    pub(crate) looks_in_vain: u32,
 }
 
 impl Cold {
