@@ -33,6 +33,10 @@ impl Run<'_> {
                 url += path;
                 list.push(url.into());
             }
+            Load::WebSocket(path) => {
+                url += path;
+                list.extend([url.into(), "--ws".into()]);
+            }
             Load::Raw(stems) => {
                 list.push(url.into());
                 list.push("--raw".into());
@@ -71,7 +75,7 @@ impl Run<'_> {
     }
 }
 
-/// The mean size of a profile's templates in bytes; `None` in URL mode.
+/// The mean size of a profile's templates in bytes; `None` without templates.
 ///
 /// # Errors
 /// When a template file is missing.
@@ -272,6 +276,10 @@ mod tests {
             run("limited-conn").join(" "),
             "http://127.0.0.1:8080 --raw /r/get.raw,/r/post_cl.raw,/r/post_chunked.raw \
              -c 32 -t 2 -d 5s -p 1 -r 10 --json"
+        );
+        assert_eq!(
+            run("echo-ws").join(" "),
+            "http://127.0.0.1:8080/ws --ws -c 32 -t 2 -d 5s -p 16 --json"
         );
     }
 
