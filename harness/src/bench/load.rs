@@ -134,13 +134,16 @@ pub struct Report {
 /// Requests that never got an answer, in our generator's accounts of the window.
 const FATES: [&str; 4] = ["malformed", "cut_short", "lost", "timed_out"];
 /// Events that our generator counts over the whole run.
-const EVENTS: [&str; 6] = [
+const EVENTS: [&str; 9] = [
     "closed_early",
     "broken",
     "send_failed",
     "stuck",
     "unsolicited",
     "never_connected",
+    "upgrades_failed",
+    "wrong_opcode",
+    "out_of_order",
 ];
 
 impl Report {
@@ -342,6 +345,17 @@ mod tests {
             Some("7 unsolicited answers")
         );
         assert_eq!(extra.objection(false).as_deref(), Some("unsolicited: 7"));
+    }
+
+    #[test]
+    fn what_went_wrong_with_messages_is_named() {
+        let detail = r#""errors_detail":{"upgrades_failed":2,"wrong_opcode":0,"out_of_order":5}"#;
+        let text = ARENA.replace(r#""reconnects":3"#, detail);
+        let report = Report::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            report.objection(false).as_deref(),
+            Some("upgrades_failed: 2, out_of_order: 5")
+        );
     }
 
     #[test]
