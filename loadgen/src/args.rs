@@ -87,7 +87,7 @@ pub(crate) struct Args {
 
     /// Expected status; an answer of another class (hundreds) makes the exit status 1
     #[arg(short = 's', long = "expect-status", alias = "status", value_name = "STATUS",
-        default_value = "200", allow_negative_numbers = true,
+        default_value = "200", allow_negative_numbers = true, conflicts_with_all = ["ws", "ws_msg"],
         value_parser = RangedU64ValueParser::<u16>::new().range(100..=599))]
     pub expect_status: u16,
 
@@ -272,6 +272,7 @@ mod tests {
             ("http://h --frobnicate", "--frobnicate"),
             ("http://h http://i", "http://i"),
             ("http://h --ws --raw x", "--raw"),
+            ("http://h --ws -s 101", "--expect-status"),
             ("http://h --ws-msg x --expect-body x", "--expect-body"),
         ] {
             let error = parse(line).unwrap_err();

@@ -199,12 +199,13 @@ impl Conn {
         self.to_send = 0;
         self.requests = 0;
         self.progress = now;
-        match &mut self.protocol {
-            Protocol::Http { parser, body } => {
+        match (&mut self.protocol, &plan.upgrade) {
+            (Protocol::Http { parser, body }, _) => {
                 parser.reset();
                 *body = BodyProgress::default();
             }
-            protocol @ Protocol::WebSocket(_) => *protocol = Protocol::new(plan.upgrade.as_ref()),
+            (Protocol::WebSocket(socket), Some(upgrade)) => **socket = Socket::new(upgrade),
+            (Protocol::WebSocket(_), None) => {}
         }
         debug_assert_eq!(self.in_flight.count(), 0);
     }
