@@ -7,6 +7,7 @@
 mod answers;
 mod fault;
 mod http;
+mod websocket;
 
 use answers::App;
 use fault::Fault;
@@ -52,6 +53,19 @@ fn converse(stream: TcpStream, app: &App) {
     let mut connection = Connection::new(stream, app.fault);
     loop {
         match connection.next_request() {
+            Outcome::Request(request) if request.path == websocket::PATH => {
+                match websocket::handshake(&request, app.fault) {
+                    Ok(accepted) => {
+                        connection.send(&accepted);
+                        let (stream, pending) = connection.into_parts();
+                        websocket::serve(stream, pending, app.fault);
+                        return;
+                    }
+                    Err(refusal) => {
+                        connection.send(&refusal);
+                    }
+                }
+            }
             Outcome::Request(request) => {
                 let close = request.close;
                 if !answer(&mut connection, app, request) || close {

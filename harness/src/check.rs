@@ -18,6 +18,7 @@ mod reply;
 mod target;
 mod upload;
 mod web;
+mod websocket;
 mod wire;
 
 pub use fault::{Fault, Verdict, Wrong};
@@ -80,6 +81,11 @@ pub fn select(areas: &[Area], generation: Generation) -> Vec<&'static Check> {
         upload::CHECKS,
         mixed::CHECKS,
         noisy::CHECKS,
+        websocket::HANDSHAKE,
+        websocket::ECHO,
+        websocket::CONTROL,
+        websocket::LIBRARY,
+        websocket::CLOSING,
     ]
     .into_iter()
     .flatten()

@@ -51,6 +51,7 @@ pub enum Area {
     Compression,
     Mixed,
     Noisy,
+    EchoWs,
 }
 
 /// What the load generator sends.
@@ -60,6 +61,8 @@ pub enum Load {
     Url(&'static str),
     /// Template files of the generation's `requests` folder, in this order.
     Raw(&'static [&'static str]),
+    /// Text messages over WebSocket connections to this path.
+    WebSocket(&'static str),
 }
 
 /// One row of the table.
@@ -73,7 +76,7 @@ pub struct Profile {
     pub area: Area,
     /// The requests of its benchmark.
     pub load: Load,
-    /// Requests in flight per connection.
+    /// Requests or messages in flight per connection.
     pub pipeline: u32,
     /// Requests per connection before it is replaced; 0 keeps it for good.
     pub requests_per_connection: u32,
@@ -200,6 +203,14 @@ pub const TABLE: &[Profile] = &[
         ..ROW
     },
     Profile {
+        name: "echo-ws",
+        area: Area::EchoWs,
+        load: Load::WebSocket("/ws"),
+        pipeline: 16,
+        arena_connections: &[512, 4096, 16384],
+        ..ROW
+    },
+    Profile {
         name: "baseline",
         generation: Generation::April2026,
         ..ROW
@@ -248,6 +259,14 @@ pub const TABLE: &[Profile] = &[
         arena_connections: &[32, 256],
         local_connections: &[8, 64],
         quick_connections: 16,
+        ..ROW
+    },
+    Profile {
+        name: "echo-ws",
+        generation: Generation::April2026,
+        area: Area::EchoWs,
+        load: Load::WebSocket("/ws"),
+        arena_connections: &[512, 4096, 16384],
         ..ROW
     },
 ];
@@ -319,7 +338,7 @@ mod tests {
             for counts in [row.arena_connections, row.local_connections] {
                 assert!(!counts.is_empty() && counts.is_sorted(), "{}", row.name);
             }
-            if let Load::Url(path) = row.load {
+            if let Load::Url(path) | Load::WebSocket(path) = row.load {
                 assert!(path.starts_with('/'));
             }
         }

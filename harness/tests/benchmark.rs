@@ -167,6 +167,29 @@ fn a_result_file_follows_the_arenas_schema() {
     );
 }
 
+/// The generator is told to speak WebSocket, and the cell is saved like others.
+#[test]
+fn messages_are_measured_like_requests() {
+    let bench = Bench::new(REPORT);
+    let entry = Entry::fake(None, &["echo-ws"]);
+    let arguments = ["echo-ws", "--rounds", "1", "--conns", "8"];
+    for (generation, depth) in [("2026-03", 16), ("2026-04", 1)] {
+        let only = ["--generation", generation];
+        let run = bench.run(&[&entry], &[&arguments[..], &only].concat());
+        run.expect_code(0);
+        let result = bench.result(&entry, "echo-ws/8").expect("a result file");
+        assert_eq!(
+            (&result["rps"], &result["pipeline"]),
+            (&5000.into(), &depth.into())
+        );
+        assert_eq!(result["input_bw"], "");
+        let given = std::fs::read_to_string(bench.path().join("arguments")).unwrap();
+        let last = given.lines().last().unwrap_or_default();
+        assert!(last.contains("/ws --ws -c 8 -t "), "{last}");
+        assert!(last.contains(&format!(" -p {depth} --json")), "{last}");
+    }
+}
+
 #[test]
 fn a_run_with_errors_does_not_count() {
     let bench = Bench::new(&REPORT.replace(r#""read":0"#, r#""read":3"#));

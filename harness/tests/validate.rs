@@ -12,7 +12,7 @@ mod support;
 
 use support::{Entry, Run, harness, root};
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "baseline",
     "pipelined",
     "limited-conn",
@@ -22,6 +22,7 @@ const ALL: [&str; 9] = [
     "upload",
     "compression",
     "mixed",
+    "echo-ws",
 ];
 
 #[test]
@@ -268,11 +269,11 @@ fn a_server_that_dies_at_the_start_is_an_environment_error() {
 
 #[test]
 fn profiles_that_nobody_can_check_are_skipped_with_a_reason() {
-    let run = Entry::fake(None, &["pipelined", "echo-ws"]).validate(&[]);
+    let run = Entry::fake(None, &["pipelined", "unary-grpc"]).validate(&[]);
     run.expect_code(0);
     assert!(
         run.stdout
-            .contains("SKIP echo-ws: no checks exist for this profile"),
+            .contains("SKIP unary-grpc: no checks exist for this profile"),
         "{}",
         run.stdout
     );

@@ -10,6 +10,9 @@ const CONNECTIONS_MAX: u64 = 1 << 20;
 const THREADS_MAX: u64 = 1024;
 const RECEIVE_BUFFER_RANGE: std::ops::RangeInclusive<u64> = 512..=1 << 20;
 
+/// What the arena's generator sends.
+const ARENA_MESSAGE: &str = "hello";
+
 const AFTER_HELP: &str = "\
 Durations: 5s, 500ms, 2m, 1h, 1m30s; a bare number is seconds.
 
@@ -20,13 +23,14 @@ to the next one.
 
 Exit status:
   0    done, every answer was as expected
-  1    some answer was not: wrong status class or body, malformed, unsolicited, cut short, lost or timed out
+  1    some answer was not: wrong status class or body, malformed, unsolicited, cut short, lost or timed out;
+       or an upgrade was answered with something else
   2    the command line, a template file or the target is wrong; nothing was sent
   5    nothing was answered, or nothing could be connected
   6    this machine refused what the run needs (io_uring, memory, threads)
   130  interrupted (SIGINT), 143 terminated (SIGTERM); what was measured until then is printed";
 
-/// HTTP/1.1 load generator on io_uring.
+/// HTTP/1.1 and WebSocket load generator on io_uring.
 ///
 /// Keeps a fixed number of connections busy (closed loop), checks every answer, and counts only what was
 /// answered inside the measured window.
@@ -38,8 +42,18 @@ pub(crate) struct Args {
     pub url: Option<String>,
 
     /// Request templates, comma-separated files; a file named twice counts as two templates
-    #[arg(short = 'R', long = "raw", value_name = "FILES", value_delimiter = ',')]
+    #[arg(short = 'R', long = "raw", value_name = "FILES", value_delimiter = ',', conflicts_with_all = ["ws", "ws_msg"])]
     pub raw: Vec<PathBuf>,
+
+    /// WebSocket: upgrade each connection, send text messages, and expect each to be echoed. The other options
+    /// mean messages where they say requests
+    #[arg(long)]
+    pub ws: bool,
+
+    /// The message, by default hello; implies --ws. Placeholders as in templates make messages differ, so that an echo which
+    /// comes out of order is noticed
+    #[arg(long, value_name = "TEXT")]
+    pub ws_msg: Option<String>,
 
     /// Connections, spread over the threads
     #[arg(short, long, value_name = "N", default_value = "100", allow_negative_numbers = true,
@@ -73,12 +87,12 @@ pub(crate) struct Args {
 
     /// Expected status; an answer of another class (hundreds) makes the exit status 1
     #[arg(short = 's', long = "expect-status", alias = "status", value_name = "STATUS",
-        default_value = "200", allow_negative_numbers = true,
+        default_value = "200", allow_negative_numbers = true, conflicts_with_all = ["ws", "ws_msg"],
         value_parser = RangedU64ValueParser::<u16>::new().range(100..=599))]
     pub expect_status: u16,
 
     /// Expected body of every answer, byte for byte; @FILE reads it from a file
-    #[arg(long, value_name = "TEXT|@FILE")]
+    #[arg(long, value_name = "TEXT|@FILE", conflicts_with_all = ["ws", "ws_msg"])]
     pub expect_body: Option<String>,
 
     /// A connection that owes an answer and neither sends nor receives a byte for this long is counted as
@@ -140,10 +154,6 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Unsupported {
     #[arg(long, hide = true)]
-    ws: bool,
-    #[arg(long, hide = true, value_name = "TEXT")]
-    ws_msg: Option<String>,
-    #[arg(long, hide = true)]
     tui: bool,
     #[arg(short, long, hide = true, value_name = "N")]
     buckets: Option<String>,
@@ -151,12 +161,20 @@ pub(crate) struct Unsupported {
     clear_history: bool,
 }
 
+impl Args {
+    /// The message to be echoed, when the run is one of WebSocket.
+    pub(crate) fn message(&self) -> Option<&str> {
+        match &self.ws_msg {
+            None => self.ws.then_some(ARENA_MESSAGE),
+            given => given.as_deref(),
+        }
+    }
+}
+
 impl Unsupported {
     /// The first flag that was given although this version cannot do what it asks for.
     pub(crate) fn given(&self) -> Option<(&'static str, &'static str)> {
         let flags = [
-            (self.ws, "--ws", "WebSocket"),
-            (self.ws_msg.is_some(), "--ws-msg", "WebSocket"),
             (self.tui, "--tui", "a live display"),
             (self.buckets.is_some(), "--buckets", "a live display"),
             (self.clear_history, "--clear-history", "a history of runs"),
@@ -225,6 +243,18 @@ mod tests {
     }
 
     #[test]
+    fn messages_are_hello_unless_others_are_given() {
+        let message = |line: &str| parse(line).unwrap().message().map(str::to_owned);
+        assert_eq!(message("http://h"), None);
+        assert_eq!(
+            message("http://h/ws --ws -c 2 -t 64 -d 5s -p 16").as_deref(),
+            Some("hello")
+        );
+        assert_eq!(message("http://h --ws-msg bye").as_deref(), Some("bye"));
+        assert_eq!(message("http://h --ws-msg=").as_deref(), Some(""));
+    }
+
+    #[test]
     fn bad_values_name_their_flag() {
         for (line, flag) in [
             ("http://h -c 0", "--connections"),
@@ -241,6 +271,9 @@ mod tests {
             ("http://h --cpus 3-1", "--cpus"),
             ("http://h --frobnicate", "--frobnicate"),
             ("http://h http://i", "http://i"),
+            ("http://h --ws --raw x", "--raw"),
+            ("http://h --ws -s 101", "--expect-status"),
+            ("http://h --ws-msg x --expect-body x", "--expect-body"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(flag), "{line}: {error}");
@@ -257,7 +290,7 @@ mod tests {
                 .map(|(flag, _)| flag)
         };
         assert_eq!(given("http://h"), None);
-        assert_eq!(given("http://h --ws"), Some("--ws"));
+        assert_eq!(given("http://h --ws"), None);
         assert_eq!(given("http://h --tui -b 20"), Some("--tui"));
         assert_eq!(given("http://h -b 20"), Some("--buckets"));
     }

@@ -3,11 +3,16 @@
 use crate::{
     clock::{NEVER, Nanos},
     inflight::InFlight,
+    plan::Plan,
     record::Record,
+    socket::{Socket, Upgrade},
     trouble::Trouble,
 };
 use std::os::fd::RawFd;
-use sws_proto::http1::answer::{Answer, AnswerError, AnswerParser, BodySink};
+use sws_proto::{
+    http1::answer::{Answer, AnswerError, AnswerParser, BodySink},
+    ws::{self, handshake::client::Rejected},
+};
 
 /// The life of a connection's slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +23,8 @@ pub(crate) enum Phase {
     /// No socket; waits for its turn to be opened.
     Waiting,
     Connecting,
+    /// Waits for the answer to the opening handshake of WebSocket.
+    Upgrading,
     Active,
 }
 
@@ -26,7 +33,8 @@ pub(crate) enum Phase {
 pub(crate) enum End {
     /// It has carried as many requests as it may.
     Quota,
-    /// The server had announced to close, and did not within the time that we give it.
+    /// The server had announced to close: by a close frame, or by an answer after which it did not do so within
+    /// the time that we give it.
     Announced,
     /// The server closed.
     Closed,
@@ -36,6 +44,12 @@ pub(crate) enum End {
     ConnectFailed(i32),
     /// An answer could not be understood.
     Malformed(AnswerError),
+    /// A frame could not be understood.
+    BadFrame(ws::Error),
+    /// The server did not agree to the upgrade.
+    Rejected(Rejected),
+    /// It ended before the answer to the upgrade.
+    UpgradeCut,
     /// It ended, in order or not, inside an answer.
     CutShort,
     /// Nothing moved for too long.
@@ -45,19 +59,23 @@ pub(crate) enum End {
 /// Bits of [`Conn::flags`].
 pub(crate) mod flag {
     /// Is in the list of connections to look at before the next enter.
-    pub(crate) const TOUCHED: u8 = 1;
+    pub(crate) const TOUCHED: u16 = 1;
     /// A receive is armed.
-    pub(crate) const RECEIVING: u8 = 2;
+    pub(crate) const RECEIVING: u16 = 2;
     /// A tracked send is under way.
-    pub(crate) const SENDING: u8 = 4;
+    pub(crate) const SENDING: u16 = 4;
     /// A connect is under way.
-    pub(crate) const CONNECTING: u8 = 8;
+    pub(crate) const CONNECTING: u16 = 8;
     /// A send failed; the receive will tell how the connection ended.
-    pub(crate) const SEND_BROKEN: u8 = 16;
+    pub(crate) const SEND_BROKEN: u16 = 16;
     /// The server said that the last answer is the last one.
-    pub(crate) const LAST_ANSWER: u8 = 32;
+    pub(crate) const LAST_ANSWER: u16 = 32;
     /// At least one request was answered.
-    pub(crate) const ANSWERED: u8 = 64;
+    pub(crate) const ANSWERED: u16 = 64;
+    /// Something other than messages waits to be sent.
+    pub(crate) const CONTROL: u16 = 128;
+    /// What is being sent is that, and not messages.
+    pub(crate) const SENDS_CONTROL: u16 = 256;
 }
 
 /// A slot for one connection after another.
@@ -67,7 +85,7 @@ pub(crate) struct Conn {
     /// Changes whenever the slot's connection does; never 0 while it has one.
     pub generation: u32,
     pub phase: Phase,
-    pub flags: u8,
+    pub flags: u16,
     pub end: Option<End>,
     pub template: u32,
     /// The bytes from `sent` to `to_send` of the batch of requests still have to be sent.
@@ -78,8 +96,18 @@ pub(crate) struct Conn {
     pub requests: u64,
     /// When a byte was last sent or received; `NEVER` where nothing is waited for.
     pub progress: Nanos,
-    parser: AnswerParser,
-    body: BodyProgress,
+    protocol: Protocol,
+}
+
+/// Where in what is received a connection is.
+#[derive(Debug)]
+enum Protocol {
+    Http {
+        parser: AnswerParser,
+        body: BodyProgress,
+    },
+    /// Boxed because it is larger, and used by few runs.
+    WebSocket(Box<Socket>),
 }
 
 /// How far the body of the current answer has been compared.
@@ -117,9 +145,21 @@ impl BodyCheck<'_> {
     }
 }
 
+impl Protocol {
+    fn new(upgrade: Option<&Upgrade>) -> Self {
+        match upgrade {
+            None => Self::Http {
+                parser: AnswerParser::new(),
+                body: BodyProgress::default(),
+            },
+            Some(upgrade) => Self::WebSocket(Box::new(Socket::new(upgrade))),
+        }
+    }
+}
+
 impl Conn {
     /// A slot whose first connection sends this template.
-    pub(crate) fn new(template: u32) -> Self {
+    pub(crate) fn new(template: u32, plan: &Plan) -> Self {
         Self {
             fd: -1,
             generation: 0,
@@ -132,25 +172,24 @@ impl Conn {
             in_flight: InFlight::default(),
             requests: 0,
             progress: NEVER,
-            parser: AnswerParser::new(),
-            body: BodyProgress::default(),
+            protocol: Protocol::new(plan.upgrade.as_ref()),
         }
     }
 
     /// Whether all of `flags` are set.
     #[inline]
-    pub(crate) fn has(&self, flags: u8) -> bool {
+    pub(crate) fn has(&self, flags: u16) -> bool {
         self.flags & flags == flags
     }
 
     /// Whether any of `flags` is set.
     #[inline]
-    pub(crate) fn has_any(&self, flags: u8) -> bool {
+    pub(crate) fn has_any(&self, flags: u16) -> bool {
         self.flags & flags != 0
     }
 
     /// Gives the slot a new socket.
-    pub(crate) fn open(&mut self, fd: RawFd, now: Nanos) {
+    pub(crate) fn open(&mut self, fd: RawFd, plan: &Plan, now: Nanos) {
         self.fd = fd;
         self.generation = self.generation.wrapping_add(1).max(1);
         self.phase = Phase::Connecting;
@@ -160,9 +199,45 @@ impl Conn {
         self.to_send = 0;
         self.requests = 0;
         self.progress = now;
-        self.parser.reset();
-        self.body = BodyProgress::default();
+        match (&mut self.protocol, &plan.upgrade) {
+            (Protocol::Http { parser, body }, _) => {
+                parser.reset();
+                *body = BodyProgress::default();
+            }
+            (Protocol::WebSocket(socket), Some(upgrade)) => **socket = Socket::new(upgrade),
+            (Protocol::WebSocket(_), None) => {}
+        }
         debug_assert_eq!(self.in_flight.count(), 0);
+    }
+
+    /// The connection is up: what there is to do before it carries requests is begun.
+    pub(crate) fn connected(&mut self, plan: &Plan) {
+        self.phase = match (&mut self.protocol, &plan.upgrade) {
+            (Protocol::WebSocket(socket), Some(upgrade)) => {
+                socket.begin(upgrade);
+                self.flags |= flag::CONTROL;
+                Phase::Upgrading
+            }
+            _ => Phase::Active,
+        };
+    }
+
+    /// Makes what waits beside messages the batch that is sent next, in `batch`.
+    pub(crate) fn take_control(&mut self, batch: &mut Vec<u8>) {
+        if let Protocol::WebSocket(socket) = &mut self.protocol {
+            socket.take_control(batch);
+            self.sent = 0;
+            self.to_send = batch.len() as u32;
+        }
+        self.flags &= !flag::CONTROL;
+        self.flags |= flag::SENDS_CONTROL;
+    }
+
+    /// Remembers the payload of a message that is about to be sent.
+    pub(crate) fn expect(&mut self, payload: &[u8]) {
+        if let Protocol::WebSocket(socket) = &mut self.protocol {
+            socket.expect(payload);
+        }
     }
 
     /// Takes bytes that arrived at `now`: finds the answers in them, matches them with the requests in flight
@@ -177,6 +252,34 @@ impl Conn {
     ) {
         self.progress = now;
         record.tally.bytes += bytes.len() as u64;
+        let answered = match &mut self.protocol {
+            Protocol::Http { .. } => self.receive_answers(bytes, record, trouble),
+            Protocol::WebSocket(socket) => {
+                let heard = socket.receive(bytes, self.in_flight.count(), record, trouble);
+                self.end = heard.end;
+                if socket.has_control() {
+                    self.flags |= flag::CONTROL;
+                }
+                if self.phase == Phase::Upgrading && socket.is_upgraded() {
+                    self.phase = Phase::Active;
+                }
+                heard.answered
+            }
+        };
+        self.retire(answered, now, record);
+    }
+
+    /// Returns how many requests were answered.
+    #[inline]
+    fn receive_answers(
+        &mut self,
+        bytes: &[u8],
+        record: &mut Record<'_>,
+        trouble: &mut Trouble,
+    ) -> u32 {
+        let Protocol::Http { parser, body } = &mut self.protocol else {
+            return 0;
+        };
         let expected = record.expected_body(self.template);
         let mut rest = bytes;
         let mut answered = 0;
@@ -184,9 +287,9 @@ impl Conn {
             let cache = &mut record.caches[self.template as usize];
             let mut check = BodyCheck {
                 expected,
-                progress: &mut self.body,
+                progress: body,
             };
-            match self.parser.advance(&mut rest, cache, &mut check) {
+            match parser.advance(&mut rest, cache, &mut check) {
                 Ok(Some(Answer { status, close })) => {
                     let body_matches = check.finish();
                     if close {
@@ -206,7 +309,7 @@ impl Conn {
                 }
             }
         }
-        self.retire(answered, now, record);
+        answered
     }
 
     /// The connection ended at `now`, in order (`End::Closed`) or not (`End::Broken`). An answer whose body
@@ -219,11 +322,24 @@ impl Conn {
         trouble: &mut Trouble,
     ) {
         let expected = record.expected_body(self.template);
-        match self.parser.end() {
+        let (parser, body) = match &mut self.protocol {
+            Protocol::Http { parser, body } => (parser, body),
+            Protocol::WebSocket(socket) => {
+                self.end = Some(if !socket.is_upgraded() {
+                    End::UpgradeCut
+                } else if socket.is_inside_a_message() {
+                    End::CutShort
+                } else {
+                    end
+                });
+                return;
+            }
+        };
+        match parser.end() {
             Ok(Some(Answer { status, .. })) if end == End::Closed => {
                 let body_matches = BodyCheck {
                     expected,
-                    progress: &mut self.body,
+                    progress: body,
                 }
                 .finish();
                 if self.in_flight.count() == 0 {
@@ -259,7 +375,7 @@ impl Conn {
     /// Whether something is waited for that did not move since `earlier`.
     pub(crate) fn is_stuck_since(&self, earlier: Nanos) -> bool {
         let waits = match self.phase {
-            Phase::Connecting => true,
+            Phase::Connecting | Phase::Upgrading => true,
             Phase::Active => self.in_flight.count() > 0,
             Phase::Closed | Phase::Waiting => false,
         };
@@ -279,6 +395,14 @@ impl Conn {
                 books.lost += lost - oldest;
                 trouble.unsolicited += 1 - oldest;
             }
+            End::BadFrame(error) => {
+                trouble.bad_frame(error);
+                let oldest = lost.min(1);
+                books.malformed += oldest;
+                books.lost += lost - oldest;
+            }
+            End::Rejected(why) => trouble.reject(why),
+            End::UpgradeCut => trouble.upgrades_cut += 1,
             End::CutShort => {
                 let oldest = lost.min(1);
                 trouble.closed_early += 1;
@@ -306,7 +430,7 @@ impl Conn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{args::Args, plan::Plan};
+    use crate::args::Args;
     use clap::Parser;
 
     fn plan(extra: &[&str]) -> Plan {
@@ -314,10 +438,10 @@ mod tests {
         Plan::new(Args::try_parse_from(words).unwrap(), drop).unwrap()
     }
 
-    fn open(now: Nanos) -> Conn {
-        let mut conn = Conn::new(0);
-        conn.open(3, now);
-        conn.phase = Phase::Active;
+    fn open(plan: &Plan, now: Nanos) -> Conn {
+        let mut conn = Conn::new(0, plan);
+        conn.open(3, plan, now);
+        conn.connected(plan);
         conn
     }
 
@@ -325,15 +449,16 @@ mod tests {
 
     #[test]
     fn generations_do_not_repeat_within_16_bits() {
-        let mut conn = Conn::new(0);
+        let plan = plan(&[]);
+        let mut conn = Conn::new(0, &plan);
         let mut last = 0;
         for _ in 0..200_000 {
-            conn.open(3, 0);
+            conn.open(3, &plan, 0);
             assert!(conn.generation > last);
             last = conn.generation;
         }
         conn.generation = u32::MAX;
-        conn.open(3, 0);
+        conn.open(3, &plan, 0);
         assert_eq!(conn.generation, 1);
     }
 
@@ -341,7 +466,7 @@ mod tests {
     fn answers_are_matched_with_requests_and_the_rest_is_unsolicited() {
         let plan = plan(&[]);
         let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
-        let mut conn = open(0);
+        let mut conn = open(&plan, 0);
         conn.in_flight.push(1000, 2);
         conn.receive(&OK.repeat(3), 5000, &mut record, &mut trouble);
         assert_eq!((record.books.ok, trouble.unsolicited), (2, 1));
@@ -360,9 +485,10 @@ mod tests {
             End::CutShort,
             End::Announced,
             End::Malformed(AnswerError::Chunk),
+            End::BadFrame(ws::Error::Masked),
         ] {
             let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
-            let mut conn = open(0);
+            let mut conn = open(&plan, 0);
             conn.in_flight.push(0, 3);
             record.books.sent = 3;
             conn.write_off(end, &mut record, &mut trouble);
@@ -377,7 +503,7 @@ mod tests {
         let partial = b"HTTP/1.1 200 OK\r\n\r\nall of it";
         for (end, ok) in [(End::Closed, 1), (End::Broken, 0)] {
             let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
-            let mut conn = open(0);
+            let mut conn = open(&plan, 0);
             conn.in_flight.push(0, 1);
             conn.receive(partial, 1, &mut record, &mut trouble);
             assert_eq!(record.books.ok, 0);
@@ -389,7 +515,7 @@ mod tests {
 
     #[test]
     fn only_what_is_waited_for_can_be_stuck() {
-        let mut conn = open(100);
+        let mut conn = open(&plan(&[]), 100);
         assert!(!conn.is_stuck_since(200));
         conn.in_flight.push(100, 1);
         assert!(conn.is_stuck_since(200));

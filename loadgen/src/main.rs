@@ -1,4 +1,4 @@
-//! `loadgen`: an HTTP/1.1 load generator on io_uring.
+//! `loadgen`: an HTTP/1.1 and WebSocket load generator on io_uring.
 //!
 //! ```text
 //! args → plan → run: one worker a thread, each with its ring and connections → outcome → verdict → report
@@ -23,6 +23,7 @@ mod report;
 mod rng;
 mod run;
 mod signals;
+mod socket;
 mod target;
 mod template;
 mod timers;

@@ -3,6 +3,8 @@
 use crate::{
     args::{Args, Cpus},
     error::Failure,
+    rng::Rng,
+    socket::Upgrade,
     target::Target,
     template::Template,
 };
@@ -22,8 +24,10 @@ const SPARE_DESCRIPTORS: u64 = 64;
 pub(crate) struct Plan {
     pub target: Target,
     pub address: SocketAddress,
-    /// At least one.
+    /// At least one; with `upgrade` the one message.
     pub templates: Vec<Template>,
+    /// How connections become WebSocket connections, when they have to.
+    pub upgrade: Option<Upgrade>,
     pub connections: u32,
     /// At most `connections`.
     pub threads: u32,
@@ -66,6 +70,8 @@ impl Plan {
             )));
         }
         let depth = args.pipeline as usize;
+        let seed = args.seed.unwrap_or_else(draw_seed);
+        let mut upgrade = None;
         let (target, templates) = if args.raw.is_empty() {
             let url = args.url.as_deref().ok_or_else(|| {
                 Failure::Usage(
@@ -74,7 +80,15 @@ impl Plan {
                 )
             })?;
             let target = Target::from_url(url)?;
-            let template = Template::get(&target.authority, &target.path, depth)?;
+            let template = match args.message() {
+                Some(text) => {
+                    let message = Template::message(target.path.clone(), text, depth)?;
+                    let mut rng = Rng::new(seed, u64::MAX);
+                    upgrade = Some(Upgrade::new(&target, &message, &mut rng));
+                    message
+                }
+                None => Template::get(&target.authority, &target.path, depth)?,
+            };
             (target, vec![template])
         } else {
             from_files(&args, depth)?
@@ -95,6 +109,7 @@ impl Plan {
             address: SocketAddress::from(target.address),
             target,
             templates,
+            upgrade,
             connections: args.connections,
             threads,
             duration: args.duration,
@@ -109,7 +124,7 @@ impl Plan {
             expect_body,
             timeout: args.timeout,
             cpus: args.cpus,
-            seed: args.seed.unwrap_or_else(draw_seed),
+            seed,
             receive_buffer: args.recv_buf as usize,
             tracked_sends: args.tracked_sends,
             send_buffer: args.send_buf,
@@ -226,8 +241,7 @@ mod tests {
         assert!(refusal("").contains("no target"));
         assert!(refusal("http://127.0.0.1 --raw /no/such/file.raw").contains("/no/such/file.raw"));
         assert!(
-            refusal("http://127.0.0.1 --ws")
-                .contains("--ws: WebSocket is not supported by this version")
+            refusal("http://127.0.0.1 --ws-msg {SEQ:x}").contains("--ws-msg has a bad placeholder")
         );
         assert!(refusal("http://127.0.0.1 --expect-body @/no/such/body").contains("/no/such/body"));
         let too_many = check_descriptors(5000, 2, 4096).unwrap_err().to_string();

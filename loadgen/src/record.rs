@@ -1,9 +1,13 @@
 //! What one thread has measured.
 
-use crate::{books::Books, clock::Nanos, error::Failure, histogram::Latencies, plan::Plan};
+use crate::{
+    books::Books, clock::Nanos, error::Failure, histogram::Latencies, plan::Plan, socket::Upgrade,
+};
 use sws_proto::http1::answer::{HeadCache, RequestKind};
 
 const STATUS_COUNT: usize = 1000;
+/// Where echoes are counted.
+const ECHO_STATUS: usize = 200;
 
 /// Counters of the part of the run that is under way; those of the window are what is reported.
 #[derive(Clone, Debug)]
@@ -33,6 +37,10 @@ pub(crate) struct Record<'p> {
     pub tally: Tally,
     /// One cache for each template, because answers to different requests have different heads.
     pub caches: Vec<HeadCache>,
+    /// When messages are sent and not requests.
+    pub upgrade: Option<&'p Upgrade>,
+    /// For the decoder of messages.
+    pub scratch: Vec<u8>,
     expect_body: Option<&'p [u8]>,
     /// Lowest status of the expected class.
     class: u16,
@@ -120,6 +128,8 @@ impl<'p> Record<'p> {
                 .iter()
                 .map(|template| HeadCache::new(template.kind))
                 .collect(),
+            upgrade: plan.upgrade.as_ref(),
+            scratch: Vec::new(),
             expect_body: plan.expect_body.as_deref(),
             class: plan.expect_status / 100 * 100,
         })
@@ -148,6 +158,20 @@ impl<'p> Record<'p> {
             self.books.wrong_body += 1;
         } else {
             self.books.ok += 1;
+        }
+    }
+
+    /// Counts the answer to a message. The arena reads an echo as an answer of class 2xx.
+    #[inline]
+    pub(crate) fn echo(&mut self, matches: bool) {
+        let tally = &mut self.tally.templates[0];
+        tally.answers += 1;
+        if matches {
+            tally.ok_2xx += 1;
+            self.tally.codes[ECHO_STATUS] += 1;
+            self.books.ok += 1;
+        } else {
+            self.books.wrong_body += 1;
         }
     }
 

@@ -100,9 +100,14 @@ fn parse_url(url: &str) -> Result<Parts, Failure> {
                 "`{url}`: https is not supported by this version; use the server's plain http port"
             ));
         }
-        "ws" | "wss" => {
+        "ws" => {
             return usage(format!(
-                "`{url}`: WebSocket is not supported by this version; only http:// is"
+                "`{url}`: write it as http:// and give --ws for WebSocket"
+            ));
+        }
+        "wss" => {
+            return usage(format!(
+                "`{url}`: WebSocket over TLS is not supported by this version; use http:// and --ws"
             ));
         }
         _ => {
@@ -217,7 +222,7 @@ mod tests {
     fn refusals_say_what_to_do() {
         assert!(refusal("localhost:8080").contains("http://localhost:8080/path"));
         assert!(refusal("https://localhost").contains("use the server's plain http port"));
-        assert!(refusal("ws://localhost/ws").contains("WebSocket is not supported"));
+        assert!(refusal("ws://localhost/ws").contains("http:// and give --ws"));
         assert!(refusal("ftp://localhost").contains("unknown scheme"));
         assert!(refusal("http://:80").contains("host[:port]"));
         assert!(refusal("http://h:99999").contains("host[:port]"));

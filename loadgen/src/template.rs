@@ -2,14 +2,20 @@
 
 use crate::{error::Failure, rng::Rng};
 use std::sync::atomic::{AtomicU64, Ordering};
-use sws_proto::http1::answer::RequestKind;
+use sws_proto::{
+    http1::answer::RequestKind,
+    ws::{Mask, Opcode, encode, mask},
+};
 
 /// Room that the copies of one request for pipelining may take.
 const COPIES_BYTES: usize = 256 * 1024;
 /// One request. The kernel takes 32 bits of length for a send, and this leaves room below that.
 const REQUEST_BYTES_MAX: usize = 1 << 30;
 
-/// One request, prepared for being sent again and again.
+/// The arena's generator has the same one in every frame; nothing here needs it to be unpredictable.
+const MASK: Mask = [0x12, 0x34, 0x56, 0x78];
+
+/// One request or message, prepared for being sent again and again.
 #[derive(Debug)]
 pub(crate) struct Template {
     /// How reports call it: its file, or the URL.
@@ -19,6 +25,8 @@ pub(crate) struct Template {
     /// As many copies of the request as one send carries. Placeholders hold zeros here.
     bytes: Vec<u8>,
     request_len: usize,
+    /// Where the payload of a message begins, which is masked; `None` for requests.
+    payload_at: Option<usize>,
     placeholders: Vec<Placeholder>,
 }
 
@@ -55,12 +63,39 @@ impl Template {
         let (request, placeholders) = scan(request).map_err(|text| {
             Failure::Usage(format!("the template {name} has a bad placeholder: {text}"))
         })?;
-        let copies = (COPIES_BYTES / request.len()).clamp(1, depth);
         Ok(Self {
             name,
             kind: RequestKind::of(&request),
-            bytes: request.repeat(copies),
+            bytes: request.repeat(copies_of(&request, depth)),
             request_len: request.len(),
+            payload_at: None,
+            placeholders,
+        })
+    }
+
+    /// Prepares a text message for a WebSocket connection.
+    pub(crate) fn message(name: String, text: &str, depth: usize) -> Result<Self, Failure> {
+        let (payload, mut placeholders) = scan(text.as_bytes())
+            .map_err(|text| Failure::Usage(format!("--ws-msg has a bad placeholder: {text}")))?;
+        if payload.len() > REQUEST_BYTES_MAX / 2 {
+            return Err(Failure::Usage("--ws-msg is larger than 512 MiB".into()));
+        }
+        let mut frame = Vec::new();
+        encode::frame(&mut frame, true, Opcode::Text, &payload, Some(MASK));
+        let payload_at = frame.len() - payload.len();
+        if !placeholders.is_empty() {
+            // It is masked when its values are known.
+            mask::apply(&mut frame[payload_at..], MASK);
+        }
+        for placeholder in &mut placeholders {
+            placeholder.offset += payload_at;
+        }
+        Ok(Self {
+            name,
+            kind: RequestKind::Ordinary,
+            bytes: frame.repeat(copies_of(&frame, depth)),
+            request_len: frame.len(),
+            payload_at: Some(payload_at),
             placeholders,
         })
     }
@@ -91,6 +126,31 @@ impl Template {
         self.placeholders.is_empty()
     }
 
+    /// Bytes of a message without its frame.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.request_len - self.payload_at.unwrap_or(0)
+    }
+
+    /// The payload of a message, when it is the same each time.
+    pub(crate) fn fixed_payload(&self) -> Option<Vec<u8>> {
+        let masked = self.bytes.get(self.payload_at?..self.request_len)?;
+        let mut payload = masked.to_vec();
+        mask::apply(&mut payload, MASK);
+        self.is_static().then_some(payload)
+    }
+
+    /// Masks rendered messages, after the payload of each was handed to `see`. Requests stay as they are.
+    pub(crate) fn seal(&self, rendered: &mut [u8], mut see: impl FnMut(&[u8])) {
+        let Some(payload_at) = self.payload_at else {
+            return;
+        };
+        for frame in rendered.chunks_exact_mut(self.request_len) {
+            let payload = &mut frame[payload_at..];
+            see(payload);
+            mask::apply(payload, MASK);
+        }
+    }
+
     /// Writes `count` requests with fresh values over what `out` holds.
     pub(crate) fn render(&self, count: usize, rng: &mut Rng, out: &mut Vec<u8>) {
         out.clear();
@@ -106,6 +166,10 @@ impl Template {
             }
         }
     }
+}
+
+fn copies_of(request: &[u8], depth: usize) -> usize {
+    (COPIES_BYTES / request.len()).clamp(1, depth)
 }
 
 fn write_padded(digits: &mut [u8], mut value: u64) {
@@ -228,6 +292,35 @@ mod tests {
             let error = Template::new("file.raw".into(), request.as_bytes(), 1).unwrap_err();
             let text = error.to_string();
             assert!(text.contains("file.raw") && text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_the_arenas_frame() {
+        let template = Template::message("/ws".into(), "hello", 3).unwrap();
+        let frame = b"\x81\x85\x12\x34\x56\x78\x7a\x51\x3a\x14\x7d";
+        assert_eq!(template.bytes(), frame.repeat(3));
+        assert_eq!(template.fixed_payload().unwrap(), b"hello");
+        let empty = Template::message("/ws".into(), "", 1).unwrap();
+        assert_eq!(empty.bytes(), b"\x81\x80\x12\x34\x56\x78");
+        assert_eq!(empty.fixed_payload().unwrap(), b"");
+    }
+
+    #[test]
+    fn messages_with_placeholders_are_masked_when_they_are_sent() {
+        for text in ["<{SEQ:8}>", &format!("{}<{{SEQ:8}}>", "x".repeat(200))] {
+            let template = Template::message("/ws".into(), text, 8).unwrap();
+            assert_eq!(template.fixed_payload(), None);
+            let (mut out, mut seen) = (Vec::new(), Vec::new());
+            template.render(2, &mut Rng::new(1, 1), &mut out);
+            template.seal(&mut out, |payload| seen.push(payload.to_vec()));
+            let texts = ["8", "9"].map(|number| text.replace("{SEQ:8}", number));
+            let mut frames = Vec::new();
+            for text in &texts {
+                encode::message(&mut frames, text.as_str(), Some(MASK));
+            }
+            assert_eq!(out, frames);
+            assert_eq!(seen, texts.map(String::into_bytes));
         }
     }
 

@@ -1,7 +1,10 @@
 //! What went wrong, counted by kind over the whole run: warm-up, window and drain.
 
 use std::{collections::BTreeMap, ops::AddAssign};
-use sws_proto::http1::answer::AnswerError;
+use sws_proto::{
+    http1::answer::AnswerError,
+    ws::{self, handshake::client::Rejected},
+};
 
 /// Events of the whole run. What they did to requests is in the [`Books`](crate::books::Books).
 #[derive(Clone, Debug, Default)]
@@ -20,7 +23,21 @@ pub(crate) struct Trouble {
     pub unsolicited: u64,
     /// Malformed answers, by kind.
     pub malformed: [u64; AnswerError::ALL.len()],
-    /// Not trouble, but good to know: sends that the socket took only in part.
+    /// Answers to the opening handshake that were none, by what was wrong.
+    pub rejected: BTreeMap<String, u64>,
+    /// Connections that ended before that answer was complete.
+    pub upgrades_cut: u64,
+    /// Frames that no server may send, by kind.
+    pub bad_frames: BTreeMap<&'static str, u64>,
+    /// Echoes as binary messages; what was sent was text.
+    pub wrong_opcode: u64,
+    /// Echoes that came before those of older messages.
+    pub out_of_order: u64,
+    /// Close frames that the server sent, by code. What they did to messages is in the books.
+    pub close_frames: BTreeMap<Option<u16>, u64>,
+    /// Not trouble, but good to know: upgrades that succeeded.
+    pub upgrades: u64,
+    /// Sends that the socket took only in part.
     pub short_sends: u64,
     /// Receives that found no free buffer and were armed again.
     pub starved: u64,
@@ -30,6 +47,40 @@ impl Trouble {
     /// Connections that could not be made.
     pub(crate) fn connects_failed(&self) -> u64 {
         self.connect.values().sum()
+    }
+
+    /// An answer to the opening handshake was none.
+    pub(crate) fn reject(&mut self, why: Rejected) {
+        *self.rejected.entry(why.to_string()).or_default() += 1;
+    }
+
+    /// A frame was none.
+    pub(crate) fn bad_frame(&mut self, error: ws::Error) {
+        *self.bad_frames.entry(error.reason()).or_default() += 1;
+    }
+
+    /// Upgrades that were answered with something else.
+    pub(crate) fn rejected_total(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
+    /// Upgrades that failed.
+    pub(crate) fn upgrades_failed(&self) -> u64 {
+        self.rejected_total() + self.upgrades_cut
+    }
+
+    /// Frames that no server may send, of all kinds.
+    pub(crate) fn bad_frames_total(&self) -> u64 {
+        self.bad_frames.values().sum()
+    }
+
+    /// What the arena's generator counts as read errors.
+    pub(crate) fn read_errors(&self) -> u64 {
+        self.closed_early
+            + self.broken
+            + self.malformed_total()
+            + self.bad_frames_total()
+            + self.upgrades_failed()
     }
 
     /// Malformed answers of all kinds.
@@ -51,6 +102,19 @@ impl AddAssign<&Self> for Trouble {
         for (errno, count) in &other.connect {
             *self.connect.entry(*errno).or_default() += count;
         }
+        for (why, count) in &other.rejected {
+            *self.rejected.entry(why.clone()).or_default() += count;
+        }
+        for (kind, count) in &other.bad_frames {
+            *self.bad_frames.entry(kind).or_default() += count;
+        }
+        for (code, count) in &other.close_frames {
+            *self.close_frames.entry(*code).or_default() += count;
+        }
+        self.upgrades_cut += other.upgrades_cut;
+        self.wrong_opcode += other.wrong_opcode;
+        self.out_of_order += other.out_of_order;
+        self.upgrades += other.upgrades;
         for (sum, count) in self.malformed.iter_mut().zip(other.malformed) {
             *sum += count;
         }

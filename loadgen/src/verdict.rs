@@ -27,6 +27,8 @@ impl Verdict {
         let balanced = outcome.ledger.balances();
         let mut problems = Vec::new();
         answers(plan, outcome, &mut problems);
+        upgrades(outcome, &mut problems);
+        echoes(outcome, &mut problems);
         connections(plan, outcome, &mut problems);
         if !balanced {
             problems.push("the books do not balance: this is a bug of this program".into());
@@ -43,6 +45,8 @@ impl Verdict {
         }
         let nothing_came = nothing
             && outcome.trouble.malformed_total() == 0
+            && outcome.trouble.bad_frames_total() == 0
+            && outcome.trouble.rejected_total() == 0
             && outcome.trouble.unsolicited == 0
             && outcome.ledger.total().cut_short == 0;
         let exit_code = match outcome.stop {
@@ -123,6 +127,73 @@ fn answers(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
             total.timed_out
         ),
     );
+}
+
+/// "kind count" for each.
+fn listed<'k>(kinds: impl IntoIterator<Item = (&'k str, &'k u64)>) -> String {
+    let kinds = kinds
+        .into_iter()
+        .map(|(kind, count)| format!("{kind} {count}"));
+    kinds.collect::<Vec<_>>().join(", ")
+}
+
+fn upgrades(outcome: &Outcome, problems: &mut Vec<String>) {
+    let trouble = &outcome.trouble;
+    if !trouble.rejected.is_empty() {
+        let kinds = trouble
+            .rejected
+            .iter()
+            .map(|(kind, count)| (kind.as_str(), count));
+        problems.push(format!(
+            "{} upgrades to WebSocket failed ({})",
+            trouble.rejected_total(),
+            listed(kinds)
+        ));
+    }
+    if trouble.upgrades_cut > 0 {
+        problems.push(format!(
+            "{} connections ended before their upgrade was answered",
+            trouble.upgrades_cut
+        ));
+    }
+}
+
+fn echoes(outcome: &Outcome, problems: &mut Vec<String>) {
+    let trouble = &outcome.trouble;
+    if trouble.wrong_opcode > 0 {
+        problems.push(format!(
+            "{} text messages were echoed as binary ones",
+            trouble.wrong_opcode
+        ));
+    }
+    if trouble.out_of_order > 0 {
+        problems.push(format!("{} echoes were out of order", trouble.out_of_order));
+    }
+    if !trouble.bad_frames.is_empty() {
+        let kinds = trouble
+            .bad_frames
+            .iter()
+            .map(|(kind, count)| (*kind, count));
+        problems.push(format!(
+            "{} frames that no server may send ({})",
+            trouble.bad_frames_total(),
+            listed(kinds)
+        ));
+    }
+    // Those that cost nothing are no problem.
+    if trouble.closed_early > 0 && !trouble.close_frames.is_empty() {
+        let kinds = trouble.close_frames.iter();
+        let kinds = kinds.map(|(code, count)| format!("{} {count}", close_name(*code)));
+        problems.push(format!(
+            "the server sent close frames ({})",
+            kinds.collect::<Vec<_>>().join(", ")
+        ));
+    }
+}
+
+/// What reports call a close frame.
+pub(crate) fn close_name(code: Option<u16>) -> String {
+    code.map_or_else(|| "without a code".into(), |code| format!("code {code}"))
 }
 
 fn connections(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {

@@ -54,7 +54,7 @@ mod kind {
 #[derive(Debug)]
 struct Cold {
     rng: Rng,
-    /// The batch of requests under way, when its template has placeholders.
+    /// The batch under way, when it is no copy of a template: requests with placeholders, a handshake, pongs.
     rendered: Vec<u8>,
     /// Connections in a row that ended without an answer.
     failures: u32,
@@ -120,7 +120,7 @@ impl<'p> Worker<'p> {
             plan,
             control,
             conns: (0..count)
-                .map(|index| Conn::new(template(index) as u32))
+                .map(|index| Conn::new(template(index) as u32, plan))
                 .collect(),
             cold: cold.collect(),
             record: Record::new(plan)?,
@@ -180,12 +180,15 @@ impl<'p> Worker<'p> {
 
     #[inline]
     fn received(&mut self, cqe: Cqe, index: u32, live: bool, now: Nanos) {
+        let mut came_up = false;
         if let Some(lease) = cqe.lease() {
             let bytes = self.buffers.open(&lease);
             if live && !bytes.is_empty() {
                 let conn = &mut self.conns[index as usize];
                 if conn.end.is_none() {
+                    let before = conn.phase;
                     conn.receive(bytes, now, &mut self.record, &mut self.trouble);
+                    came_up = conn.phase != before;
                     if conn.end.is_none() && conn.is_exhausted(self.plan.quota) {
                         conn.end = Some(End::Quota);
                     } else if conn.has(flag::LAST_ANSWER) {
@@ -195,6 +198,9 @@ impl<'p> Worker<'p> {
                 Self::touch(conn, &mut self.touched, index);
             }
             self.buffers.recycle(lease);
+        }
+        if came_up {
+            self.came_up(index);
         }
         if live && (!cqe.more() || cqe.result <= 0) {
             self.receive_ended(cqe, index, now);
@@ -284,7 +290,7 @@ impl<'p> Worker<'p> {
             conn.flags &= !flag::TOUCHED;
             if conn.end.is_some() {
                 self.close(index, now);
-            } else if conn.phase == Phase::Active {
+            } else if matches!(conn.phase, Phase::Active | Phase::Upgrading) {
                 self.send(index, now);
                 self.arm(index);
             }
@@ -314,8 +320,11 @@ impl<'p> Worker<'p> {
         let template = &self.plan.templates[conn.template as usize];
         let cold = &mut self.cold[index as usize];
         let mut whole_and_last = false;
-        if conn.sent == conn.to_send {
-            if self.stages.is_draining() {
+        if conn.sent == conn.to_send && conn.has(flag::CONTROL) {
+            // Tracked below, so that its completion lets messages follow.
+            conn.take_control(&mut cold.rendered);
+        } else if conn.sent == conn.to_send {
+            if self.stages.is_draining() || conn.phase != Phase::Active {
                 return;
             }
             let room = u64::from(self.plan.depth - conn.in_flight.count());
@@ -325,8 +334,10 @@ impl<'p> Worker<'p> {
             }
             let count = wanted.min(template.copies() as u64);
             whole_and_last = count == wanted;
+            conn.flags &= !flag::SENDS_CONTROL;
             if !template.is_static() {
                 template.render(count as usize, &mut cold.rng, &mut cold.rendered);
+                template.seal(&mut cold.rendered, |payload| conn.expect(payload));
             }
             conn.in_flight.push(now, count as u32);
             conn.requests += count;
@@ -335,7 +346,7 @@ impl<'p> Worker<'p> {
             conn.to_send = (count as usize * template.request_len()) as u32;
             self.record.books.sent += count;
         }
-        let batch = if template.is_static() {
+        let batch = if template.is_static() && !conn.has(flag::SENDS_CONTROL) {
             template.bytes()
         } else {
             &cold.rendered

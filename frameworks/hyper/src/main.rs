@@ -1,4 +1,5 @@
-//! The comparison server: the arena's HTTP endpoints on hyper 1.x and tokio.
+//! The comparison server: the arena's HTTP endpoints on hyper 1.x and tokio,
+//! and its WebSocket echo on tungstenite.
 //!
 //! One current-thread runtime per CPU of the affinity mask, each with its own
 //! `SO_REUSEPORT` listener, so that no request ever crosses threads. Each
@@ -12,6 +13,7 @@ mod db;
 mod gzip;
 mod query;
 mod routes;
+mod websocket;
 mod worker;
 
 use std::{env, path::PathBuf, process::ExitCode, sync::Arc, thread};

@@ -15,10 +15,10 @@ use crate::{
     data::{self, Item},
     db,
     gzip::{self, Level},
-    query,
+    query, websocket,
 };
 
-type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 const BUFFERED_BODY_BYTES_MAX: usize = 1024 * 1024;
 const UPLOAD_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -42,6 +42,7 @@ pub(crate) async fn answer(request: Request<Incoming>) -> Result<Answer, Infalli
         "/baseline2" => text(query::sum(request.uri().query()).to_string()),
         "/pipeline" => text("ok"),
         "/json" => with_app(|app| list(app, &request, app.datasets.small.as_deref(), 1)),
+        "/ws" => websocket::upgrade(request),
         "/compression" => with_app(|app| compression(app, &request)),
         "/db" => with_app(|app| database(app, request.uri().query())),
         _ => match path.strip_prefix("/json/") {
@@ -198,7 +199,7 @@ fn not_allowed(methods: &'static str) -> Answer {
     answer
 }
 
-fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+pub(crate) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     typed(status, TEXT, body)
 }
 

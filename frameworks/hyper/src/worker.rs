@@ -49,7 +49,9 @@ async fn accept(listener: TcpListener) -> io::Result<()> {
         if stream.set_nodelay(true).is_err() {
             continue;
         }
-        let connection = http.serve_connection(TokioIo::new(stream), service_fn(routes::answer));
+        let connection = http
+            .serve_connection(TokioIo::new(stream), service_fn(routes::answer))
+            .with_upgrades();
         tokio::spawn(async move {
             // A peer that breaks off or breaks the protocol concerns nobody else.
             let _ = connection.await;

@@ -33,6 +33,10 @@ impl Run<'_> {
                 url += path;
                 list.push(url.into());
             }
+            Load::WebSocket(path) => {
+                url += path;
+                list.extend([url.into(), "--ws".into()]);
+            }
             Load::Raw(stems) => {
                 list.push(url.into());
                 list.push("--raw".into());
@@ -71,7 +75,7 @@ impl Run<'_> {
     }
 }
 
-/// The mean size of a profile's templates in bytes; `None` in URL mode.
+/// The mean size of a profile's templates in bytes; `None` without templates.
 ///
 /// # Errors
 /// When a template file is missing.
@@ -130,13 +134,16 @@ pub struct Report {
 /// Requests that never got an answer, in our generator's accounts of the window.
 const FATES: [&str; 4] = ["malformed", "cut_short", "lost", "timed_out"];
 /// Events that our generator counts over the whole run.
-const EVENTS: [&str; 6] = [
+const EVENTS: [&str; 9] = [
     "closed_early",
     "broken",
     "send_failed",
     "stuck",
     "unsolicited",
     "never_connected",
+    "upgrades_failed",
+    "wrong_opcode",
+    "out_of_order",
 ];
 
 impl Report {
@@ -273,6 +280,10 @@ mod tests {
             "http://127.0.0.1:8080 --raw /r/get.raw,/r/post_cl.raw,/r/post_chunked.raw \
              -c 32 -t 2 -d 5s -p 1 -r 10 --json"
         );
+        assert_eq!(
+            run("echo-ws").join(" "),
+            "http://127.0.0.1:8080/ws --ws -c 32 -t 2 -d 5s -p 16 --json"
+        );
     }
 
     #[test]
@@ -334,6 +345,17 @@ mod tests {
             Some("7 unsolicited answers")
         );
         assert_eq!(extra.objection(false).as_deref(), Some("unsolicited: 7"));
+    }
+
+    #[test]
+    fn what_went_wrong_with_messages_is_named() {
+        let detail = r#""errors_detail":{"upgrades_failed":2,"wrong_opcode":0,"out_of_order":5}"#;
+        let text = ARENA.replace(r#""reconnects":3"#, detail);
+        let report = Report::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            report.objection(false).as_deref(),
+            Some("upgrades_failed: 2, out_of_order: 5")
+        );
     }
 
     #[test]

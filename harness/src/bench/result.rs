@@ -21,7 +21,7 @@ pub struct Cell<'a> {
     pub seconds: u32,
     /// Threads of the generator.
     pub threads: usize,
-    /// Mean template size; `None` in URL mode.
+    /// Mean template size; `None` without templates.
     pub template_size: Option<f64>,
     /// One per round, in order.
     pub rounds: Vec<Figures>,

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// How long an answer may take.
+/// How long an answer may take, and how long connecting and writing.
 const LIMIT: Duration = Duration::from_secs(10);
 /// No sane response head is larger.
 const HEAD_MAX: usize = 64 * 1024;
@@ -27,6 +27,8 @@ pub(super) struct Wire {
     /// Received and not yet part of an answer.
     pending: Vec<u8>,
     sent: String,
+    /// How long an answer may take.
+    limit: Duration,
 }
 
 impl Wire {
@@ -42,6 +44,7 @@ impl Wire {
                 stream,
                 pending: Vec::new(),
                 sent: String::new(),
+                limit: LIMIT,
             }),
             Err(error) => Err(Fault::new(
                 format!("the server does not accept a connection: {error}"),
@@ -50,6 +53,11 @@ impl Wire {
                 error.to_string(),
             )),
         }
+    }
+
+    /// Another limit for what is waited for from now on.
+    pub(super) fn wait_at_most(&mut self, limit: Duration) {
+        self.limit = limit;
     }
 
     /// What was sent last, for messages.
@@ -108,6 +116,11 @@ impl Wire {
         Fault::new(says, self.sent.clone(), expected, got)
     }
 
+    /// A fault that shows something else than the bytes that wait.
+    pub(super) fn evidence(&self, says: impl Into<String>, expected: &str, got: String) -> Fault {
+        Fault::new(says, self.sent.clone(), expected, got)
+    }
+
     /// The next complete answer to a request that has a body in its answer.
     pub(super) fn answer(&mut self) -> Result<Reply, Fault> {
         self.read_answer(false)
@@ -119,7 +132,7 @@ impl Wire {
     }
 
     fn read_answer(&mut self, to_head: bool) -> Result<Reply, Fault> {
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + self.limit;
         let end = self.read_until(b"\r\n\r\n", HEAD_MAX, deadline)? + 4;
         let head = String::from_utf8_lossy(&self.pending[..end]).into_owned();
         let (status, headers) =
@@ -209,7 +222,7 @@ impl Wire {
             )),
             Ok(_) => Ok(()),
             Err(error) if is_timeout(&error) => {
-                let says = format!("no complete answer came within {} s", LIMIT.as_secs());
+                let says = format!("no complete answer came within {} s", self.limit.as_secs());
                 Err(self.fault(says, "an answer"))
             }
             Err(error) => Err(self.fault(format!("the connection broke: {error}"), "an answer")),
@@ -233,6 +246,12 @@ impl Wire {
         }
     }
 
+    /// The next `count` bytes, whatever they are.
+    pub(super) fn take(&mut self, count: usize) -> Result<Vec<u8>, Fault> {
+        self.fill(count, Instant::now() + self.limit)?;
+        Ok(self.pending.drain(..count).collect())
+    }
+
     /// Nothing may come without having been asked for. The end of the
     /// connection is not an answer.
     pub(super) fn expect_silence(&mut self, time: Duration, says: &str) -> Verdict {
@@ -249,7 +268,7 @@ impl Wire {
     /// Whether the server ends the connection within `time`, without a byte.
     pub(super) fn ends_within(&mut self, time: Duration) -> bool {
         match self.read_some(time) {
-            Ok(count) => count == 0,
+            Ok(count) => count == 0 && self.pending.is_empty(),
             Err(error) => !is_timeout(&error),
         }
     }

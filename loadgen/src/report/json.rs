@@ -3,8 +3,12 @@
 
 use super::units::per;
 use crate::{
-    books::Books, histogram::Latencies, plan::Plan, run::Outcome, verdict::Verdict,
-    verdict::errno_text,
+    books::Books,
+    histogram::Latencies,
+    plan::Plan,
+    run::Outcome,
+    verdict::Verdict,
+    verdict::{close_name, errno_text},
 };
 use serde::Serialize;
 use std::{
@@ -42,6 +46,12 @@ struct Report<'a> {
     bandwidth_bps: f64,
     bytes_read: u64,
     latency_us: Micros,
+    /// The whole run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ws_upgrades: Option<u64>,
+    /// Echoes, right and wrong ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ws_frames: Option<u64>,
     status: Status,
     errors: Errors,
     reconnects: u64,
@@ -182,9 +192,23 @@ struct ErrorsDetail {
     unsolicited: u64,
     malformed: BTreeMap<&'static str, u64>,
     never_connected: u64,
+    /// Only with WebSocket.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    websocket: Option<SocketErrors>,
     /// No errors: sends that the socket took in part, and receives that found no free buffer.
     short_sends: u64,
     receives_without_buffer: u64,
+}
+
+#[derive(Serialize)]
+struct SocketErrors {
+    upgrades_failed: u64,
+    upgrades_rejected: BTreeMap<String, u64>,
+    upgrades_cut: u64,
+    bad_frames: BTreeMap<&'static str, u64>,
+    wrong_opcode: u64,
+    out_of_order: u64,
+    close_frames: BTreeMap<String, u64>,
 }
 
 #[derive(Serialize)]
@@ -216,7 +240,11 @@ impl<'a> Report<'a> {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             target: format!("{}{}", plan.target.authority, plan.target.path),
-            mode: "http",
+            mode: if plan.upgrade.is_some() {
+                "websocket"
+            } else {
+                "http"
+            },
             connections: plan.connections,
             threads: plan.threads,
             pipeline_depth: plan.depth,
@@ -228,6 +256,8 @@ impl<'a> Report<'a> {
             bandwidth_bps: rounded(per(tally.bytes as f64, seconds), 1e2),
             bytes_read: tally.bytes,
             latency_us: Micros::whole(&tally.latencies),
+            ws_upgrades: plan.upgrade.as_ref().map(|_| outcome.trouble.upgrades),
+            ws_frames: plan.upgrade.as_ref().map(|_| responses),
             status: Status {
                 class_2: tally.class(2),
                 class_3: tally.class(3),
@@ -254,6 +284,7 @@ impl<'a> Report<'a> {
             latency: Spectrum::new(&tally.latencies),
             codes: tally
                 .codes()
+                .filter(|_| plan.upgrade.is_none())
                 .map(|(code, count)| (code.to_string(), count))
                 .collect(),
             errors_detail: ErrorsDetail::new(plan, outcome),
@@ -338,7 +369,7 @@ impl Errors {
         let trouble = &outcome.trouble;
         Self {
             connect: trouble.connects_failed(),
-            read: trouble.closed_early + trouble.broken + trouble.malformed_total(),
+            read: trouble.read_errors(),
             timeout: outcome.ledger.total().timed_out,
         }
     }
@@ -420,8 +451,27 @@ impl ErrorsDetail {
                 .map(|(kind, count)| (kind.reason(), count))
                 .collect(),
             never_connected: u64::from(plan.connections).saturating_sub(outcome.connected as u64),
+            websocket: plan.upgrade.as_ref().map(|_| SocketErrors::new(outcome)),
             short_sends: trouble.short_sends,
             receives_without_buffer: trouble.starved,
+        }
+    }
+}
+
+impl SocketErrors {
+    fn new(outcome: &Outcome) -> Self {
+        let trouble = &outcome.trouble;
+        let closes = trouble.close_frames.iter();
+        Self {
+            upgrades_failed: trouble.upgrades_failed(),
+            upgrades_rejected: trouble.rejected.clone(),
+            upgrades_cut: trouble.upgrades_cut,
+            bad_frames: trouble.bad_frames.clone(),
+            wrong_opcode: trouble.wrong_opcode,
+            out_of_order: trouble.out_of_order,
+            close_frames: closes
+                .map(|(code, count)| (close_name(*code), *count))
+                .collect(),
         }
     }
 }

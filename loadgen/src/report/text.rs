@@ -3,7 +3,9 @@
 //! `responses`, `2xx=`, `Bandwidth:` or `Reconnects: `.
 
 use super::units::{bandwidth, count, latency, per};
-use crate::{duration, histogram::Latencies, plan::Plan, run::Outcome, verdict::Verdict};
+use crate::{
+    duration, histogram::Latencies, plan::Plan, run::Outcome, template::Template, verdict::Verdict,
+};
 use std::io::{self, Write};
 
 /// What is going to be done, before it is.
@@ -19,6 +21,13 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     let each = per(plan.connections.into(), plan.threads.into());
     writeln!(out, "  Conns:     {} ({each:.0}/thread)", plan.connections)?;
     writeln!(out, "  Pipeline:  {}", plan.depth)?;
+    if plan.upgrade.is_some() {
+        let bytes: usize = plan.templates.iter().map(Template::payload_len).sum();
+        writeln!(
+            out,
+            "  Mode:      WebSocket, echo of text messages of {bytes} bytes"
+        )?;
+    }
     if plan.has_quota() {
         writeln!(out, "  Req/conn:  {}", plan.quota)?;
     } else {
@@ -27,7 +36,9 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     if plan.templates.len() > 1 {
         writeln!(out, "  Templates: {}", plan.templates.len())?;
     }
-    writeln!(out, "  Expected:  {}", plan.expect_status)?;
+    if plan.upgrade.is_none() {
+        writeln!(out, "  Expected:  {}", plan.expect_status)?;
+    }
     writeln!(out, "  Duration:  {}", duration::display(plan.duration))?;
     writeln!(out, "  Seed:      {}", plan.seed)?;
     out.flush()
@@ -94,6 +105,10 @@ fn arena_lines(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Resu
         "  Latency samples: {samples} / {answers} responses ({part:.1}%)"
     )?;
     writeln!(out, "  Reconnects: {}", tally.reconnects)?;
+    if plan.upgrade.is_some() {
+        writeln!(out, "  WS upgrades: {}", outcome.trouble.upgrades)?;
+        writeln!(out, "  WS frames:   {answers}")?;
+    }
     if plan.templates.len() > 1 {
         let list = |number: fn(&crate::record::TemplateTally) -> u64| {
             let numbers = tally
@@ -178,7 +193,7 @@ fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         ledger.in_flight_at_end
     )?;
     let (trouble, total) = (&outcome.trouble, ledger.total());
-    let read = trouble.closed_early + trouble.broken + trouble.malformed_total();
+    let read = trouble.read_errors();
     if trouble.connects_failed() + read + trouble.stuck > 0 {
         writeln!(
             out,

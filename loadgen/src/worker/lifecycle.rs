@@ -66,7 +66,7 @@ impl Worker<'_> {
             }
         };
         let conn = &mut self.conns[index as usize];
-        conn.open(fd, now);
+        conn.open(fd, self.plan, now);
         conn.flags |= flag::CONNECTING;
         let token = Token::new(conn.generation, kind::CONNECT, index);
         wire::connect(&mut self.ring, fd, &self.plan.address, token);
@@ -93,17 +93,26 @@ impl Worker<'_> {
         if cqe.result < 0 {
             conn.end = Some(End::ConnectFailed(-cqe.result));
         } else {
-            conn.phase = Phase::Active;
-            let cold = &mut self.cold[index as usize];
-            if !cold.has_been_up {
-                cold.has_been_up = true;
-                self.have_been_up += 1;
-                if self.have_been_up == self.cold.len() {
-                    self.control.worker_connected();
-                }
+            conn.connected(self.plan);
+        }
+        let is_up = conn.phase == Phase::Active;
+        Self::touch(conn, &mut self.touched, index);
+        if is_up {
+            self.came_up(index);
+        }
+    }
+
+    /// A connection can carry requests from now on.
+    #[cold]
+    pub(super) fn came_up(&mut self, index: u32) {
+        let cold = &mut self.cold[index as usize];
+        if !cold.has_been_up {
+            cold.has_been_up = true;
+            self.have_been_up += 1;
+            if self.have_been_up == self.cold.len() {
+                self.control.worker_connected();
             }
         }
-        Self::touch(conn, &mut self.touched, index);
     }
 
     /// Takes a connection down and, while the run goes on, lets the slot have another one. Only called

@@ -35,13 +35,14 @@ fn bad_values() {
 fn features_of_other_versions() {
     let url = "http://127.0.0.1:1/ws";
     refused(
-        &[url, "--ws", "-c", "2"],
-        &["--ws: WebSocket is not supported by this version"],
+        &["ws://127.0.0.1:1/ws", "-c", "2"],
+        &["write it as http:// and give --ws"],
     );
     refused(
-        &[url, "--ws-msg", "x"],
-        &["--ws-msg", "not supported by this version"],
+        &[url, "--ws-msg", "{RAND:2:1}"],
+        &["--ws-msg has a bad placeholder", "min <= max"],
     );
+    refused(&[url, "--ws", "--raw", "x"], &["--ws", "--raw"]);
     refused(&[url, "--tui"], &["--tui", "not supported by this version"]);
 }
 

@@ -13,3 +13,4 @@ mod requests;
 mod server;
 mod signals;
 mod tool;
+mod websocket;

@@ -184,6 +184,42 @@ impl Connection {
         Ok(())
     }
 
+    /// Reads one masked WebSocket frame: its first byte and its payload.
+    pub(crate) fn frame(&mut self) -> io::Result<(u8, Vec<u8>)> {
+        let bytes = self.raw_frame()?;
+        let extended = match bytes[1] & 0x7f {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let (mask, payload) = bytes[2 + extended..].split_at(4);
+        let payload = payload.iter().zip(mask.iter().cycle());
+        Ok((bytes[0], payload.map(|(byte, mask)| byte ^ mask).collect()))
+    }
+
+    /// The same as it was on the wire.
+    pub(crate) fn raw_frame(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            if let Some(length) = masked_frame_len(&self.unread)
+                && length <= self.unread.len()
+            {
+                return Ok(self.unread.drain(..length).collect());
+            }
+            self.read()?;
+        }
+    }
+
+    /// Whether nothing is at hand that was not asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unread.is_empty()
+    }
+
+    /// The connection itself; nothing must have been read ahead.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        assert!(self.unread.is_empty());
+        &self.stream
+    }
+
     /// Waits until the client ends the connection, in order or not.
     pub(crate) fn wait_for_end(&mut self) -> io::Result<()> {
         loop {
@@ -196,4 +232,23 @@ fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
     bytes
         .windows(pattern.len())
         .position(|window| window == pattern)
+}
+
+fn masked_frame_len(bytes: &[u8]) -> Option<usize> {
+    assert!(
+        bytes.len() < 2 || bytes[1] & 0x80 != 0,
+        "a frame without a mask"
+    );
+    let (head, length) = match bytes.get(1)? & 0x7f {
+        126 => (
+            4,
+            u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?).into(),
+        ),
+        127 => (
+            10,
+            u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?) as usize,
+        ),
+        short => (2, short.into()),
+    };
+    Some(head + 4 + length)
 }
