@@ -51,10 +51,11 @@ fn serve() -> Result<(), String> {
 /// Answers the requests of one connection until it ends.
 fn converse(stream: TcpStream, app: &App) {
     let mut connection = Connection::new(stream, app.fault);
+    let mut is_first = true;
     loop {
         match connection.next_request() {
             Outcome::Request(request) if request.path == websocket::PATH => {
-                match websocket::handshake(&request, app.fault) {
+                match websocket::handshake(&request, is_first, app.fault) {
                     Ok(accepted) => {
                         connection.send(&accepted);
                         let (stream, pending) = connection.into_parts();
@@ -88,6 +89,7 @@ fn converse(stream: TcpStream, app: &App) {
             }
             Outcome::Ended => return,
         }
+        is_first = false;
     }
 }
 

@@ -14,6 +14,7 @@ use tungstenite::handshake::derive_accept_key;
 pub(crate) const PATH: &str = "/ws";
 
 const PROTOCOL_ERROR: u16 = 1002;
+const UNSUPPORTED: u16 = 1003;
 const INVALID_TEXT: u16 = 1007;
 
 /// Connections that were ever upgraded, and that are open.
@@ -22,8 +23,13 @@ static OPEN: AtomicUsize = AtomicUsize::new(0);
 /// The last message of any connection, for the server that mixes them up.
 static LAST: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// The answer to a request for the endpoint: an upgrade, or as `Err` a refusal.
-pub(crate) fn handshake(request: &Request, fault: Option<Fault>) -> Result<Vec<u8>, Vec<u8>> {
+/// The answer to a request for the endpoint, the first of its connection or a
+/// later one: an upgrade, or as `Err` a refusal.
+pub(crate) fn handshake(
+    request: &Request,
+    is_first: bool,
+    fault: Option<Fault>,
+) -> Result<Vec<u8>, Vec<u8>> {
     let has = |one| fault == Some(one);
     let lists = |name: &str, token: &str| {
         let values = request.header(name).unwrap_or_default().split(',');
@@ -37,7 +43,8 @@ pub(crate) fn handshake(request: &Request, fault: Option<Fault>) -> Result<Vec<u
         && lists("Connection", "Upgrade")
         && request.method == "GET"
         && request.header("Sec-WebSocket-Version") == Some("13");
-    let busy = has(Fault::WsOneConnection) && EVER.load(Ordering::Relaxed) > 0;
+    let busy = has(Fault::WsOneConnection) && EVER.load(Ordering::Relaxed) > 0
+        || has(Fault::WsFirstRequestOnly) && !is_first;
     let (Some(key), true, false) = (key, asked || has(Fault::WsUpgradesAnything), busy) else {
         let status = if has(Fault::WsPlainGetOk) { 200 } else { 426 };
         let version = [("Sec-WebSocket-Version", "13")];
@@ -116,6 +123,9 @@ impl Echo {
             if self.has(Fault::WsDropsFifth) && batch.len() == 5 {
                 batch.pop();
             }
+            if self.has(Fault::WsEightPerRead) {
+                batch.truncate(8);
+            }
             if self.has(Fault::WsCloseOvertakes) && closing.is_some() {
                 batch.clear();
             }
@@ -130,6 +140,10 @@ impl Echo {
             }
             let mut buffer = [0; 64 * 1024];
             match self.stream.read(&mut buffer) {
+                Ok(0) | Err(_) if self.has(Fault::WsDiesMidFrame) && !self.pending.is_empty() => {
+                    eprintln!("fake-entry: this frame will never be complete, giving up");
+                    std::process::exit(9);
+                }
                 Ok(0) | Err(_) => return,
                 Ok(count) => self.pending.extend_from_slice(&buffer[..count]),
             }
@@ -202,6 +216,13 @@ impl Echo {
     }
 
     fn data(&mut self, frame: Frame, out: &mut Vec<Vec<u8>>) -> Next {
+        if self.has(Fault::WsTextOnly) && frame.opcode == frame::BINARY {
+            return failed(UNSUPPORTED);
+        }
+        let is_text = std::str::from_utf8(&frame.payload).is_ok();
+        if self.has(Fault::WsChecksFragmentsAlone) && !frame.fin && !is_text {
+            return failed(INVALID_TEXT);
+        }
         if self.has(Fault::WsDropsFragments) {
             if frame.opcode != frame::CONTINUATION {
                 self.echo(frame.opcode, frame.payload, out);

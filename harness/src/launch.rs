@@ -214,6 +214,19 @@ impl Server {
         Some(format!("the server ended ({how})\n{}", self.last_lines()))
     }
 
+    /// The same of a server that may be about to end: its connections are gone
+    /// before its process is.
+    pub fn death_within(&mut self, grace: Duration) -> Option<String> {
+        let deadline = Instant::now() + grace;
+        loop {
+            let death = self.death();
+            if death.is_some() || Instant::now() >= deadline {
+                return death;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// The end of what it printed, indented for a message.
     pub fn last_lines(&self) -> String {
         let text = match &self.running {

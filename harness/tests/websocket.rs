@@ -186,20 +186,17 @@ fn fragments_that_are_dropped() {
 
 #[test]
 fn pings_without_a_pong() {
-    expect(
-        "ws-no-pong",
-        "ping",
-        "a ping with 4 bytes: no complete answer came",
-    );
+    let says = "a ping with 4 bytes: no complete answer came";
+    let run = expect("ws-no-pong", "ping", says);
+    let says = "no complete answer came";
+    run.expect_fault("2026-04/echo-ws/ping-between-messages", says);
 }
 
 #[test]
 fn pongs_without_the_payload() {
-    expect(
-        "ws-empty-pong",
-        "ping",
-        "a pong does not carry the payload of its ping",
-    );
+    let says = "a pong does not carry the payload of its ping";
+    let run = expect("ws-empty-pong", "ping", says);
+    run.expect_fault("2026-04/echo-ws/ping-between-fragments", says);
 }
 
 #[test]
@@ -244,6 +241,8 @@ fn close_codes() {
 fn a_close_that_is_not_answered() {
     let says = "a close frame 1000 brings no close frame: the server closed the connection";
     let run = expect("ws-no-close", "close-echo", says);
+    let says = "a close within a fragmented message brings no close frame";
+    run.expect_fault("2026-04/echo-ws/close-between-fragments", says);
     run.expect_fault("2026-04/echo-ws/library", "tungstenite");
 }
 
@@ -257,4 +256,44 @@ fn a_connection_that_outlives_its_close() {
 fn a_close_that_swallows_messages() {
     let says = "the server closes with code 1000 where an echo is due";
     expect("ws-close-overtakes", "close-after-echoes", says);
+}
+
+#[test]
+fn a_handshake_in_two_segments() {
+    let says = "the upgrade is answered with 400 instead of 101";
+    let fault = "drops-split-head";
+    expect(fault, "upgrade-in-pieces", says);
+}
+
+#[test]
+fn an_upgrade_as_the_first_request_only() {
+    let says = "the upgrade is answered with 426 instead of 101";
+    expect("ws-first-request-only", "upgrade-after-requests", says);
+}
+
+#[test]
+fn a_server_for_text_only() {
+    let says = "the server closes with code 1003 where an echo is due";
+    expect("ws-text-only", "binary", says);
+}
+
+#[test]
+fn frames_beyond_the_eighth_of_a_read() {
+    let says = "echo 9 of 16 is missing";
+    let run = expect("ws-eight-per-read", "sixteen-in-one-write", says);
+    run.expect_fault("2026-04/echo-ws/deep", "FAIL 2026-04/echo-ws/deep: echo");
+}
+
+#[test]
+fn characters_in_two_fragments() {
+    let says = "the server closes with code 1007 where an echo is due";
+    let run = expect("ws-checks-fragments-alone", "valid-text", says);
+    run.expect_fault("2026-04/echo-ws/fragmented", says);
+}
+
+#[test]
+fn a_server_that_dies_of_half_a_frame() {
+    let run = expect("ws-dies-mid-frame", "abandoned-connections", "connection");
+    let says = "| fake-entry: this frame will never be complete";
+    assert!(run.stdout.contains(says), "{}", run.stdout);
 }

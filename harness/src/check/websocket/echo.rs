@@ -244,8 +244,8 @@ fn fragmented(target: &Target<'_>) -> Verdict {
         (BINARY, "a fragmented binary message is echoed wrongly"),
     ] {
         for parts in 2..=4_usize {
-            // Letters of three bytes: a part may end within one.
-            let whole = "世界".repeat(parts * 3).into_bytes();
+            // 42 bytes in letters of three: a third or a quarter ends within one.
+            let whole = "世界".repeat(7).into_bytes();
             let mut frames: Vec<Draft> = whole
                 .chunks(whole.len().div_ceil(parts))
                 .map(|part| Draft::new(CONTINUATION, part).unfinished())
