@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// How long a process whose port refuses connections may take to be gone.
+const DYING: Duration = Duration::from_secs(2);
 /// How long a server may take to end after SIGTERM.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 /// Lines of a server's output that an error shows.
@@ -214,10 +216,15 @@ impl Server {
         Some(format!("the server ended ({how})\n{}", self.last_lines()))
     }
 
-    /// The same of a server that may be about to end: its connections are gone
-    /// before its process is.
-    pub fn death_within(&mut self, grace: Duration) -> Option<String> {
-        let deadline = Instant::now() + grace;
+    /// The same of a server that has just failed a check. While a process ends,
+    /// its sockets are gone before it is: when the port refuses a connection the
+    /// end is waited for.
+    pub fn death_after_failure(&mut self) -> Option<String> {
+        let death = self.death();
+        if death.is_some() || TcpStream::connect_timeout(&self.address(), DYING).is_ok() {
+            return death;
+        }
+        let deadline = Instant::now() + DYING;
         loop {
             let death = self.death();
             if death.is_some() || Instant::now() >= deadline {

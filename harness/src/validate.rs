@@ -11,9 +11,6 @@ use crate::profiles::{self, Area, Generation};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long a server that has failed a check may take to be seen dead.
-const DYING: Duration = Duration::from_millis(250);
-
 /// What to validate and how.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -214,7 +211,7 @@ fn run_generation(
             Err(fault) => {
                 tally.failed += 1;
                 println!("FAIL {name}: {fault}");
-                if let Some(death) = server.death_within(DYING) {
+                if let Some(death) = server.death_after_failure() {
                     let left = checks.len() - index - 1;
                     println!("FAIL {generation}: {death}\n  {left} checks were not made");
                     tally.failed += left;

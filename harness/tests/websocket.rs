@@ -51,6 +51,64 @@ fn expect(fault: &str, check: &str, says: &str) -> Run {
     run
 }
 
+/// Faults that show as silence, which each check waits for: all at once.
+#[test]
+fn what_is_left_out() {
+    let silence = "no complete answer came";
+    let last_of_five = "echo 5 of 5 is missing";
+    let cases = [
+        (
+            "ws-loses-early-frames",
+            "upgrade-with-frames",
+            "frames that came with the upgrade request: no complete answer came",
+        ),
+        ("ws-drops-fifth", "five-in-a-row", last_of_five),
+        ("ws-drops-fifth", "arena-session", last_of_five),
+        (
+            "ws-eight-per-read",
+            "sixteen-in-one-write",
+            "echo 9 of 16 is missing",
+        ),
+        ("ws-eight-per-read", "deep", "deep: echo"),
+        ("ws-forgets-split", "cut-anywhere", silence),
+        ("ws-forgets-split", "byte-by-byte", silence),
+        (
+            "ws-no-pong",
+            "ping",
+            "a ping with 4 bytes: no complete answer came",
+        ),
+        ("ws-no-pong", "ping-between-messages", silence),
+        (
+            "ws-accepts-reserved",
+            "invalid-frames",
+            "a frame with the first reserved bit brings no close frame",
+        ),
+        (
+            "ws-stays-open",
+            "close-echo",
+            "the connection goes on after both sides have closed",
+        ),
+    ];
+    let runs: Vec<_> = cases
+        .chunk_by(|one, other| one.0 == other.0)
+        .map(|group| {
+            (
+                group,
+                std::thread::spawn({
+                    let fault = group[0].0;
+                    move || wrong(fault)
+                }),
+            )
+        })
+        .collect();
+    for (group, run) in runs {
+        let run = run.join().unwrap();
+        for (_, check, says) in group {
+            run.expect_fault(&format!("2026-04/echo-ws/{check}"), says);
+        }
+    }
+}
+
 #[test]
 fn a_wrong_accept_key() {
     let run = expect(
@@ -96,12 +154,6 @@ fn upgrades_that_have_to_be_refused() {
 }
 
 #[test]
-fn frames_behind_the_upgrade_are_lost() {
-    let says = "frames that came with the upgrade request: no complete answer came";
-    expect("ws-loses-early-frames", "upgrade-with-frames", says);
-}
-
-#[test]
 fn a_server_for_one_connection() {
     expect(
         "ws-one-connection",
@@ -120,12 +172,6 @@ fn text_echoed_as_binary() {
         run.stdout
     );
     run.expect_fault("2026-04/echo-ws/five-in-a-row", "echo 1 of 5 is no text");
-}
-
-#[test]
-fn the_last_of_five_is_dropped() {
-    let run = expect("ws-drops-fifth", "five-in-a-row", "echo 5 of 5 is missing");
-    run.expect_fault("2026-04/echo-ws/arena-session", "echo 5 of 5 is missing");
 }
 
 #[test]
@@ -168,28 +214,9 @@ fn masked_answers() {
 }
 
 #[test]
-fn frames_in_two_segments() {
-    let run = wrong("ws-forgets-split");
-    for check in ["cut-anywhere", "byte-by-byte"] {
-        run.expect_fault(
-            &format!("2026-04/echo-ws/{check}"),
-            "no complete answer came",
-        );
-    }
-}
-
-#[test]
 fn fragments_that_are_dropped() {
     let says = "a fragmented text message is echoed wrongly";
     expect("ws-drops-fragments", "fragmented", says);
-}
-
-#[test]
-fn pings_without_a_pong() {
-    let says = "a ping with 4 bytes: no complete answer came";
-    let run = expect("ws-no-pong", "ping", says);
-    let says = "no complete answer came";
-    run.expect_fault("2026-04/echo-ws/ping-between-messages", says);
 }
 
 #[test]
@@ -218,12 +245,6 @@ fn text_that_is_none() {
 }
 
 #[test]
-fn frames_that_do_not_exist() {
-    let says = "a frame with the first reserved bit brings no close frame";
-    expect("ws-accepts-reserved", "invalid-frames", says);
-}
-
-#[test]
 fn close_codes() {
     let says = "an unmasked text frame is closed with 1000 instead of 1002";
     let run = expect("ws-closes-with-1000", "unmasked", says);
@@ -244,12 +265,6 @@ fn a_close_that_is_not_answered() {
     let says = "a close within a fragmented message brings no close frame";
     run.expect_fault("2026-04/echo-ws/close-between-fragments", says);
     run.expect_fault("2026-04/echo-ws/library", "tungstenite");
-}
-
-#[test]
-fn a_connection_that_outlives_its_close() {
-    let says = "the connection goes on after both sides have closed";
-    expect("ws-stays-open", "close-echo", says);
 }
 
 #[test]
@@ -275,13 +290,6 @@ fn an_upgrade_as_the_first_request_only() {
 fn a_server_for_text_only() {
     let says = "the server closes with code 1003 where an echo is due";
     expect("ws-text-only", "binary", says);
-}
-
-#[test]
-fn frames_beyond_the_eighth_of_a_read() {
-    let says = "echo 9 of 16 is missing";
-    let run = expect("ws-eight-per-read", "sixteen-in-one-write", says);
-    run.expect_fault("2026-04/echo-ws/deep", "FAIL 2026-04/echo-ws/deep: echo");
 }
 
 #[test]
