@@ -67,17 +67,27 @@ impl RequestParts {
             .unwrap_or_default()
     }
 
+    pub(crate) fn method(&self) -> Method<'_> {
+        Method::from_token(self.text(&self.method))
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.text(&self.path)
+    }
+
+    pub(crate) fn query(&self) -> Option<&str> {
+        self.query.as_ref().map(|query| self.text(query))
+    }
+
+    pub(crate) fn fields(&self) -> Fields<'_> {
+        Fields::Lines(&self.bytes[self.fields as usize..])
+    }
+
     /// The request as those see it who need not keep it.
     pub(crate) fn view(&self) -> Request<'_> {
-        let line = (
-            Method::from_token(self.text(&self.method)),
-            self.text(&self.path),
-            self.query.as_ref().map(|query| self.text(query)),
-        );
-        let fields = Fields::Lines(&self.bytes[self.fields as usize..]);
         let params = Params::Kept(&self.params);
         let extensions = self.extensions.clone();
-        Request::view(self.conn, line, fields, params, extensions, &self.body)
+        Request::view(self.conn, self, params, extensions, &self.body)
     }
 }
 
@@ -106,12 +116,12 @@ impl<S> Context<S> {
 
     /// The method.
     pub fn method(&self) -> Method<'_> {
-        Method::from_token(self.parts.text(&self.parts.method))
+        self.parts.method()
     }
 
     /// The path as sent, not percent-decoded.
     pub fn path(&self) -> &str {
-        self.parts.text(&self.parts.path)
+        self.parts.path()
     }
 
     /// What follows the `?`, as sent.
@@ -179,7 +189,7 @@ impl<S> Context<S> {
     }
 
     fn fields(&self) -> Fields<'_> {
-        Fields::Lines(&self.parts.bytes[self.parts.fields as usize..])
+        self.parts.fields()
     }
 
     /// As [`Request::negotiate`].

@@ -5,13 +5,15 @@ use std::{
     rc::Rc,
 };
 
-/// At most one value of each type. Empty, which it nearly always is, it holds no memory.
+type Values = Vec<(TypeId, Rc<dyn Any>)>;
+
+/// At most one value of each type. Nearly always there is none, so it is as small as can be.
 #[derive(Clone, Default)]
-pub(crate) struct Extensions(Vec<(TypeId, Rc<dyn Any>)>);
+pub(crate) struct Extensions(Option<Box<Values>>);
 
 impl Extensions {
     pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
-        let mut values = self.0.iter();
+        let mut values = self.0.as_ref()?.iter();
         values
             .find(|(id, _)| *id == TypeId::of::<T>())
             .and_then(|(_, value)| value.downcast_ref())
@@ -19,8 +21,9 @@ impl Extensions {
 
     pub(crate) fn set<T: 'static>(&mut self, value: T) {
         let id = TypeId::of::<T>();
-        self.0.retain(|(other, _)| *other != id);
-        self.0.push((id, Rc::new(value)));
+        let values = self.0.get_or_insert_default();
+        values.retain(|(other, _)| *other != id);
+        values.push((id, Rc::new(value)));
     }
 }
 

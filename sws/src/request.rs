@@ -2,6 +2,7 @@
 
 use crate::{
     connection::{ConnId, ConnRef},
+    context::RequestParts,
     extensions::Extensions,
     fields::Fields,
     params::Params,
@@ -14,14 +15,20 @@ use sws_ring::sys;
 
 /// One request. Everything in it borrows from the receive buffer and ends with the handler's call.
 pub struct Request<'a> {
-    method: Method<'a>,
-    path: &'a str,
-    query: Option<&'a str>,
-    fields: Fields<'a>,
+    source: Source<'a>,
     body: &'a [u8],
     params: Params<'a>,
     pub(crate) extensions: Extensions,
     conn: ConnRef,
+}
+
+/// Where a request's head is.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// In the receive buffer.
+    Head(&'a Head<'a, 'a>),
+    /// With a handler that waits.
+    Kept(&'a RequestParts),
 }
 
 impl<'a> Request<'a> {
@@ -33,10 +40,7 @@ impl<'a> Request<'a> {
         body: &'a [u8],
     ) -> Self {
         Self {
-            method: head.method,
-            path: head.path,
-            query: head.query,
-            fields: Fields::Parsed(head.headers),
+            source: Source::Head(head),
             body,
             params,
             extensions: Extensions::default(),
@@ -47,18 +51,13 @@ impl<'a> Request<'a> {
     /// A view of a request that is kept elsewhere.
     pub(crate) fn view(
         conn: ConnRef,
-        line: (Method<'a>, &'a str, Option<&'a str>),
-        fields: Fields<'a>,
+        parts: &'a RequestParts,
         params: Params<'a>,
         extensions: Extensions,
         body: &'a [u8],
     ) -> Self {
-        let (method, path, query) = line;
         Self {
-            method,
-            path,
-            query,
-            fields,
+            source: Source::Kept(parts),
             body,
             params,
             extensions,
@@ -76,8 +75,12 @@ impl<'a> Request<'a> {
         request
     }
 
+    #[inline]
     pub(crate) fn fields(&self) -> Fields<'a> {
-        self.fields
+        match self.source {
+            Source::Head(head) => Fields::Parsed(head.headers),
+            Source::Kept(parts) => parts.fields(),
+        }
     }
 
     pub(crate) fn params(&self) -> &Params<'a> {
@@ -91,26 +94,35 @@ impl<'a> Request<'a> {
     /// The method.
     #[inline]
     pub fn method(&self) -> Method<'a> {
-        self.method
+        match self.source {
+            Source::Head(head) => head.method,
+            Source::Kept(parts) => parts.method(),
+        }
     }
 
     /// The path as sent, not percent-decoded.
     #[inline]
     pub fn path(&self) -> &'a str {
-        self.path
+        match self.source {
+            Source::Head(head) => head.path,
+            Source::Kept(parts) => parts.path(),
+        }
     }
 
     /// What follows the `?`, as sent.
     #[inline]
     pub fn query(&self) -> Option<&'a str> {
-        self.query
+        match self.source {
+            Source::Head(head) => head.query,
+            Source::Kept(parts) => parts.query(),
+        }
     }
 
     /// The query's `name=value` pairs in order, as sent; [`decode`](sws_proto::http1::query::decode) undoes
     /// percent-encoding.
     #[inline]
     pub fn query_pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        query::pairs(self.query.unwrap_or_default())
+        query::pairs(self.query().unwrap_or_default())
     }
 
     /// The value of the first query pair with this name, as sent.
@@ -125,7 +137,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// 400 that says what does not fit.
     pub fn query_as<T: DeserializeOwned>(&self) -> Result<T, Rejection> {
-        serde_urlencoded::from_str(self.query.unwrap_or_default())
+        serde_urlencoded::from_str(self.query().unwrap_or_default())
             .map_err(|error| Rejection::bad_request(format!("query: {error}")))
     }
 
@@ -157,7 +169,7 @@ impl<'a> Request<'a> {
     /// The first field with this name (any case).
     #[inline]
     pub fn header(&self, name: &str) -> Option<&'a [u8]> {
-        self.fields.get(name)
+        self.fields().get(name)
     }
 
     /// The first field with this name (any case), if it is text.
@@ -171,7 +183,7 @@ impl<'a> Request<'a> {
         &self,
         name: &'n str,
     ) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a, 'n> {
-        self.fields
+        self.fields()
             .iter()
             .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
@@ -180,7 +192,7 @@ impl<'a> Request<'a> {
     /// All fields in order: names as sent, values without surrounding space.
     #[inline]
     pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + Clone + use<'a> {
-        self.fields.iter()
+        self.fields().iter()
     }
 
     /// The content coding that the client likes best among `offered`, which lists the server's favourite first;
@@ -236,9 +248,9 @@ impl<'a> Request<'a> {
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("method", &self.method.as_str())
-            .field("path", &self.path)
-            .field("query", &self.query)
+            .field("method", &self.method().as_str())
+            .field("path", &self.path())
+            .field("query", &self.query())
             .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()
     }

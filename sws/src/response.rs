@@ -38,14 +38,13 @@ pub(crate) struct Outcome {
     pub(crate) capture: bool,
     /// The connection closes after this answer.
     pub(crate) closing: bool,
-    pub(crate) given: Given,
+    /// What became of it, unless the answer is in the output.
+    pub(crate) given: Option<Box<Given>>,
 }
 
 pub(crate) enum Given {
-    /// It is in the output.
-    Written,
     /// It is here.
-    Reply(Box<Reply>),
+    Reply(Reply),
     /// It will come; the flag tells whether it is still wanted.
     Later(Arc<AtomicBool>),
 }
@@ -58,7 +57,7 @@ impl Outcome {
             exchange,
             capture: false,
             closing,
-            given: Given::Written,
+            given: None,
         }
     }
 }
@@ -219,7 +218,7 @@ impl<'a> Response<'a> {
         reply.invalid |= self.invalid_field;
         reply.close |= self.outcome.closing;
         reply.fields.extend(rendered_fields(self.fields));
-        self.outcome.given = Given::Reply(Box::new(reply));
+        self.outcome.given = Some(Box::new(Given::Reply(reply)));
         Answered(())
     }
 
@@ -243,7 +242,7 @@ impl<'a> Response<'a> {
         );
         let Outcome { conn, exchange, .. } = *self.outcome;
         let responder = Responder::new(inbox, conn, exchange, Arc::clone(&gone));
-        self.outcome.given = Given::Later(gone);
+        self.outcome.given = Some(Box::new(Given::Later(gone)));
         (responder, Answered(()))
     }
 
@@ -252,7 +251,7 @@ impl<'a> Response<'a> {
         let mut reply = Reply::bytes(content_type.to_owned(), body).status(self.status);
         reply.invalid = self.invalid_field;
         reply.fields.extend(rendered_fields(self.fields));
-        self.outcome.given = Given::Reply(Box::new(reply));
+        self.outcome.given = Some(Box::new(Given::Reply(reply)));
         Answered(())
     }
 
@@ -316,7 +315,7 @@ impl<'a> Response<'a> {
             let mut reply = Reply::empty().status(self.status);
             reply.invalid = self.invalid_field;
             reply.fields.extend(rendered_fields(self.fields));
-            self.outcome.given = Given::Reply(Box::new(reply));
+            self.outcome.given = Some(Box::new(Given::Reply(reply)));
             return Answered(());
         }
         self.start();

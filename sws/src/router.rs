@@ -153,8 +153,8 @@ impl<S: 'static> Router<S> {
         self
     }
 
-    /// The longest body, in bytes, that this router's routes take (413 beyond it), instead of the configuration's. It holds for the routers
-    /// nested in this one, too, unless they say otherwise.
+    /// The longest body, in bytes, that this router's routes take (413 beyond it), if that is less than the configuration's limit. It holds
+    /// for the routers nested in this one, too, unless they say otherwise.
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.body_bytes_max = Some(bytes);

@@ -648,6 +648,7 @@ enum Body<'a> {
 
 impl<S: 'static> Arrival<'_, S> {
     /// Runs middleware, then goes on with the body.
+    #[inline(never)]
     #[expect(
         clippy::too_many_arguments,
         reason = "the pieces of one request, borrowed apart"
@@ -1163,6 +1164,10 @@ impl<S: 'static> Protocol for Http<S> {
         match &mut conn.place {
             // A request that has been answered before its body was skipped gets no second answer.
             Place::Discard(_) => Next::Close,
+            // A stream may be silent; what the client does not take has a timeout of its own.
+            Place::Exchange(exchange) if exchange.outflow.is_some() && waiting.is_for_handler() => {
+                Next::Wait(waiting)
+            }
             Place::Exchange(exchange) if exchange.outflow.is_some() => Next::Break,
             Place::Exchange(_) if waiting == Waiting::Answer => {
                 self.work.handler_timeout(out);

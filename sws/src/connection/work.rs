@@ -159,13 +159,13 @@ impl<S: 'static> Work<S> {
         // any value that outlives a panic; output is cut back to where it was.
         let result = catch_unwind(AssertUnwindSafe(|| give(&mut state.borrow_mut(), response)));
         match (result, outcome.given) {
-            (Ok(Ok(Answered(()))), Given::Written) => Ended::Written(outcome.closing),
+            (Ok(Ok(Answered(()))), None) => Ended::Written(outcome.closing),
             (result, given) => {
                 out.truncate(start);
                 self.exchanges = self.exchanges.wrapping_add(1);
-                match (result, given) {
-                    (Ok(Ok(_)), Given::Reply(reply)) => Ended::Reply(reply),
-                    (Ok(Ok(_)), Given::Later(gone)) => Ended::Later(gone),
+                match (result, given.map(|given| *given)) {
+                    (Ok(Ok(_)), Some(Given::Reply(reply))) => Ended::Reply(Box::new(reply)),
+                    (Ok(Ok(_)), Some(Given::Later(gone))) => Ended::Later(gone),
                     (Ok(Err(rejection)), _) => Ended::Reply(Box::new(rejection.into_reply())),
                     _ => Ended::Reply(Box::new(self.panicked())),
                 }
