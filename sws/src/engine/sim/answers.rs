@@ -13,8 +13,13 @@ pub(crate) struct Expected {
 /// A body that can be told from every other.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
-    Pattern { id: usize, len: usize },
+    Pattern {
+        id: usize,
+        len: usize,
+    },
     Text(String),
+    /// What follows a 101, as it is.
+    Raw(Vec<u8>),
 }
 
 /// The byte at a place of the body of request `id`.
@@ -35,8 +40,11 @@ pub(crate) struct Reader {
     read: usize,
     /// What is to come of the answer whose head has been read.
     body: Option<Rest>,
-    /// A 408 may come at any time, and is the last.
+    /// A 408 or 503 may come at any time, and is the last.
     pub(crate) may_time_out: bool,
+    /// A WebSocket may be closed at any time.
+    pub(crate) may_stop: bool,
+    stopped: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +53,7 @@ struct Rest {
     bytes: Option<Vec<u8>>,
     at: usize,
     len: usize,
+    raw: bool,
 }
 
 impl Reader {
@@ -55,6 +64,8 @@ impl Reader {
             read: 0,
             body: None,
             may_time_out: false,
+            may_stop: false,
+            stopped: false,
         }
     }
 
@@ -64,12 +75,12 @@ impl Reader {
 
     /// Whether all of `heard` are whole answers.
     pub(crate) fn is_whole(&self, heard: &[u8]) -> bool {
-        self.read == heard.len() && self.body.is_none()
+        self.stopped || (self.read == heard.len() && self.body.is_none())
     }
 
     /// Reads on; `heard` is all that came since the connection began.
     pub(crate) fn read(&mut self, heard: &[u8]) {
-        loop {
+        while !self.stopped {
             if self.body.is_none() && !self.head(&heard[self.read..]) {
                 return;
             }
@@ -79,6 +90,15 @@ impl Reader {
             let come = &come[..come.len().min(rest.len - rest.at)];
             if let Some(bytes) = &rest.bytes {
                 let wanted = &bytes[rest.at..rest.at + come.len()];
+                let differs = come.iter().zip(wanted).position(|(a, b)| a != b);
+                if let Some(at) = differs.filter(|_| rest.raw && self.may_stop) {
+                    // A close frame in place of the next message.
+                    let here = self.read + at;
+                    let frame = &heard[here.saturating_sub(4)..=here];
+                    assert!(frame.contains(&0x88), "no close frame");
+                    self.stopped = true;
+                    return;
+                }
                 assert!(come == wanted, "answer {number} has a wrong body");
             }
             self.read += come.len();
@@ -97,13 +117,19 @@ impl Reader {
             return false;
         };
         let head = std::str::from_utf8(&bytes[..end]).unwrap();
-        if self.may_time_out && head.starts_with("HTTP/1.1 408") {
+        let timed_out = ["HTTP/1.1 408", "HTTP/1.1 503"];
+        if self.may_time_out && timed_out.iter().any(|status| head.starts_with(status)) {
             return false;
         }
         let number = self.count;
         let Some(expected) = self.expected.get(number) else {
             panic!("an answer to nothing: {head}");
         };
+        if self.may_stop && expected.status == 101 && head.starts_with(timed_out[1]) {
+            // None is opened any more.
+            self.stopped = true;
+            return false;
+        }
         let status = head
             .strip_prefix("HTTP/1.1 ")
             .and_then(|rest| rest.get(..3));
@@ -112,11 +138,15 @@ impl Reader {
         let len = head
             .lines()
             .find_map(|line| line.strip_prefix("Content-Length: "));
-        let len: usize = len.map_or(0, |len| len.parse().unwrap());
+        let mut len: usize = len.map_or(0, |len| len.parse().unwrap());
         let bytes = match &expected.body {
             None => None,
             Some(Body::Pattern { id, len }) => Some(pattern(*id, *len)),
             Some(Body::Text(text)) => Some(text.clone().into_bytes()),
+            Some(Body::Raw(bytes)) => {
+                len = bytes.len();
+                Some(bytes.clone())
+            }
         };
         if let Some(bytes) = &bytes {
             assert_eq!(len, bytes.len(), "length of answer {number}");
@@ -125,6 +155,7 @@ impl Reader {
         self.body = Some(Rest {
             bytes,
             at: 0,
+            raw: expected.status == 101,
             len: if expected.head_only { 0 } else { len },
         });
         true

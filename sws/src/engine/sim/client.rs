@@ -31,6 +31,8 @@ pub(crate) enum Late {
     Head(usize),
     /// The rest of a body that begins at this position.
     Body(usize),
+    /// Nothing: a handler does not answer.
+    Answer,
     /// Reading.
     Reading,
 }
@@ -288,6 +290,7 @@ impl Client {
             }
             Late::Body(start) => (said > start).then_some(timeouts.body),
             Late::Reading => Some(timeouts.write),
+            Late::Answer => None,
         };
         timeout.map(|timeout| timeout - timeout / 10)
     }
@@ -354,11 +357,14 @@ impl Client {
         if self.broken() || self.fin || self.excused {
             return;
         }
-        let last = times.received.max(times.sent).max(times.attached);
+        // An answer that comes later is a beginning, too, and shows in what it sends.
+        let sent = times.sent.max(times.progress);
+        let last = times.received.max(sent).max(times.attached);
         let (from, until, timeout) = match self.script.late {
             Some(Late::Request) => (times.received.max(times.accepted), last, timeouts.idle),
-            Some(Late::Head(_)) => (times.head, times.head.max(times.sent), timeouts.head),
+            Some(Late::Head(_)) => (times.head, times.head.max(sent), timeouts.head),
             Some(Late::Body(_)) => (times.received, last, timeouts.body),
+            Some(Late::Answer) => (times.received, last, timeouts.answer),
             Some(Late::Reading) => {
                 // It is looked for twice in that time.
                 let last = times.progress.max(times.sent);
@@ -384,7 +390,8 @@ impl Client {
     pub(crate) fn check_end(&mut self, ended: Ended) {
         self.reader.read(&self.heard);
         let outside = self.server == Server::Outside && ended == Ended::Stopped;
-        if self.gave_up || self.excused || outside || ended == Ended::Jumped {
+        let left = self.script.ends == Ends::Leaves && self.fin;
+        if self.gave_up || left || self.excused || outside || ended == Ended::Jumped {
             return;
         }
         if self.script.late == Some(Late::Reading) {
@@ -427,6 +434,7 @@ pub(crate) struct Timeouts {
     pub(crate) head: u64,
     pub(crate) body: u64,
     pub(crate) write: u64,
+    pub(crate) answer: u64,
     pub(crate) linger: u64,
     pub(crate) slack: u64,
 }
@@ -439,6 +447,7 @@ impl Timeouts {
             head: millis(config.head_timeout),
             body: millis(config.body_timeout),
             write: millis(config.write_timeout),
+            answer: config.handler_timeout.map_or(u64::MAX / 4, millis),
             linger: 5000,
             slack: SLACK_MILLIS,
         }

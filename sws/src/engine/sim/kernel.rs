@@ -1,7 +1,7 @@
 //! What happens while the reactor waits.
 
 use super::{
-    Accept, COARSE_MILLIS, Event, FIRST_FD, OTHER, World,
+    Accept, COARSE_MILLIS, Event, FIRST_FD, OTHER, Other, World,
     client::{Client, Server},
 };
 use crate::engine::ReceiveEnd;
@@ -119,6 +119,14 @@ impl World {
         let mut alive = self.connect();
         if self.all_closed() || self.turns >= self.kernel.stops_at {
             alive |= self.stop();
+        }
+        match (self.other)(&mut self.random) {
+            Other::Nothing => {}
+            Other::Later => alive = true,
+            Other::Acted => {
+                alive = true;
+                self.push(Event::Woken);
+            }
         }
         if self.chance(self.kernel.stale)
             && let Some(&token) = self.old.get(self.random.below(self.old.len()))

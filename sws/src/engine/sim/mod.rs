@@ -82,7 +82,19 @@ enum Event {
     Woken,
 }
 
+/// What other threads did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Other {
+    /// They have nothing to do.
+    Nothing,
+    /// They will do something.
+    Later,
+    /// They did something that the reactor is to look at.
+    Acted,
+}
+
 pub(crate) struct World {
+    pub(crate) other: Box<dyn FnMut(&mut Random) -> Other>,
     pub(crate) clients: Vec<Client>,
     kernel: Kernel,
     random: Random,
@@ -129,6 +141,7 @@ impl World {
         let mut random = Random::new(seed);
         let now = random.next() % 100_000_000;
         Self {
+            other: Box::new(|_| Other::Nothing),
             clients: Vec::new(),
             timeouts,
             now,
@@ -167,6 +180,7 @@ impl World {
     pub(crate) fn add(&mut self, script: Script) {
         let mut client = Client::new(script);
         client.reader.may_time_out = self.kernel.jumps > 0;
+        client.reader.may_stop = self.kernel.stops_at < u32::MAX;
         self.coming.push_back(self.clients.len());
         self.clients.push(client);
     }

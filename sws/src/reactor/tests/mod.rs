@@ -3,65 +3,28 @@
 //! `SWS_SIM_SCRIPTS=n` sets how many random scripts run, `SWS_SIM_SEED=s` runs the one that failed, `SWS_SIM_SHOW=1` shows
 //! it. `--profile checked` is fast and looks at every assertion.
 
+mod app;
 mod deadlines;
 mod scripts;
 
-use self::scripts::{PATIENT, Theme};
+use self::{
+    app::App,
+    scripts::{PATIENT, Theme},
+};
 use super::{Core, Reactor};
 use crate::{
-    Answered, BodySink, Config, Counters, Request, Response,
+    Config, Counters,
     connection::http::Http,
     engine::sim::{
         Kernel, Random, Sim, SimHost, World,
-        answers::pattern,
         client::{Ended, Script, Timeouts},
     },
     peers::Peers,
-    router::{Route, Router},
 };
-use std::{
-    cell::RefCell,
-    rc::Rc,
-    sync::{Arc, LazyLock},
-};
-use sws_proto::http1::Method;
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 /// Scripts in a run whose number nobody has set: some seconds' worth.
 const SCRIPTS: u64 = 3000;
-
-struct Length(usize);
-
-impl BodySink<()> for Length {
-    fn chunk(&mut self, _: &mut (), bytes: &[u8]) {
-        self.0 += bytes.len();
-    }
-
-    fn end(self: Box<Self>, _: &mut (), response: Response<'_>) -> Answered {
-        response.text(self.0.to_string())
-    }
-}
-
-fn router() -> Router<()> {
-    let piece = |_: &mut (), request: &Request<'_>, response: Response<'_>| {
-        let number = |name| request.param(name).unwrap().parse().unwrap();
-        response.body("x/y", pattern(number("id"), number("len")))
-    };
-    let echo = |_: &mut (), request: &Request<'_>, response: Response<'_>| {
-        response.body("x/y", request.body())
-    };
-    let length = |_: &mut (), _: &Request<'_>| Length(0);
-    let mut router = Router::new();
-    for (method, path, route) in [
-        (Method::Get, "/b/{id}/{len}", Route::Whole(Box::new(piece))),
-        (Method::Post, "/echo", Route::Whole(Box::new(echo))),
-        (Method::Post, "/length", Route::Stream(Box::new(length))),
-    ] {
-        router.add(method, path, route).unwrap();
-    }
-    router
-}
-
-static ROUTER: LazyLock<Arc<Router<()>>> = LazyLock::new(|| Arc::new(router()));
 
 /// A world, and what is to run in it.
 struct Scene {
@@ -98,7 +61,10 @@ fn play(scene: Scene) -> (Rc<RefCell<World>>, Counters) {
     for script in clients {
         world.borrow_mut().add(script);
     }
-    let http = Http::new(&config, Arc::clone(&ROUTER), ());
+    let app = App::default();
+    let others = app.clone();
+    world.borrow_mut().other = Box::new(move |random| others.other(random));
+    let (http, _alone) = Http::alone(&config, app::router(), app);
     let host = SimHost(Rc::clone(&world));
     let core = Core::new(&config, http, Arc::clone(&peers), 0, slots, host);
     if seed.is_multiple_of(2) && !kernel.immediate {
@@ -146,12 +112,13 @@ fn random_scene(seed: u64) -> (Scene, Theme) {
     let theme = scripts::theme(&mut random);
     // Small and many, and some that are not.
     let most = if random.one_in(200) { 60 } else { 5 };
+    let config = scripts::config(&mut random);
     let clients: Vec<Script> = (0..1 + random.below(most))
-        .map(|id| scripts::client(&mut random, theme, id))
+        .map(|id| scripts::client(&mut random, theme, &config, id))
         .collect();
     let says_max = clients.iter().map(|client| client.says.len()).max();
     let scene = Scene {
-        config: scripts::config(&mut random),
+        config,
         kernel: scripts::kernel(&mut random, theme, says_max.unwrap_or(0)),
         slots: 1 + random.below(6) as u32,
         reactors: 1 + usize::from(random.one_in(5)),

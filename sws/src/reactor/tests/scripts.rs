@@ -44,6 +44,10 @@ pub(super) fn config(random: &mut Random) -> Config {
         head_timeout: seconds(random),
         body_timeout: seconds(random),
         write_timeout: seconds(random),
+        handler_timeout: random.pick(&[None, Some(Duration::from_secs(25))]),
+        half_close: random.one_in(2),
+        websocket_ping_interval: None,
+        stall_warning: None,
         shutdown_timeout: random.pick(&[Duration::from_millis(300), PATIENT, PATIENT]),
         ..Config::default()
     }
@@ -81,14 +85,14 @@ pub(super) fn kernel(random: &mut Random, theme: Theme, says_max: usize) -> Kern
     }
 }
 
-pub(super) fn client(random: &mut Random, theme: Theme, id: usize) -> Script {
+pub(super) fn client(random: &mut Random, theme: Theme, config: &Config, id: usize) -> Script {
     let mut talk = Talk::new(id);
     let longest = random.pick(&[1, 4, 4, 12]);
     for _ in 0..random.below(longest + 1) {
         talk.request(random);
     }
     let late = match theme {
-        Theme::Late if random.one_in(2) => Some(talk.late(random)),
+        Theme::Late if random.one_in(2) => Some(talk.late(random, config)),
         _ => None,
     };
     if late.is_none() && random.one_in(3) {
@@ -101,6 +105,10 @@ pub(super) fn client(random: &mut Random, theme: Theme, id: usize) -> Script {
         Ends::AfterAnswers,
         Ends::Leaves,
     ]);
+    if talk.waits && !config.half_close && ends == Ends::AfterRequests {
+        // Who has sent FIN while a handler works has gone.
+        ends = Ends::AfterAnswers;
+    }
     if talk.ends_by_server || late.is_some() {
         ends = random.pick(&[Ends::AfterServer, Ends::AfterServer, Ends::Never]);
     }
@@ -131,6 +139,8 @@ struct Talk {
     answers: usize,
     /// The server closes by itself.
     ends_by_server: bool,
+    /// Some handler waits.
+    waits: bool,
 }
 
 impl Talk {
@@ -142,6 +152,7 @@ impl Talk {
             expected: Vec::new(),
             answers: 0,
             ends_by_server: false,
+            waits: false,
         }
     }
 
@@ -163,9 +174,13 @@ impl Talk {
     }
 
     fn get(&mut self, method: &str, len: usize, fields: &str) {
+        self.get_from(method, "b", len, fields);
+    }
+
+    fn get_from(&mut self, method: &str, path: &str, len: usize, fields: &str) {
         let id = self.id;
         self.say(format_args!(
-            "{method} /b/{id}/{len} HTTP/1.1\r\nHost: t\r\n{fields}\r\n"
+            "{method} /{path}/{id}/{len} HTTP/1.1\r\nHost: t\r\n{fields}\r\n"
         ));
         self.expect(200, Some(Body::Pattern { id, len }), method == "HEAD");
     }
@@ -173,7 +188,7 @@ impl Talk {
     fn request(&mut self, random: &mut Random) {
         self.id += 1;
         let (id, len) = (self.id, size(random));
-        match random.below(12) {
+        match random.below(18) {
             0..4 => self.get("GET", len, ""),
             4 => self.get(
                 "GET",
@@ -194,9 +209,25 @@ impl Talk {
                 self.post(random, "/length", &pattern(id, len));
                 self.expect(200, Some(Body::Text(len.to_string())), false);
             }
-            _ => {
+            11 => {
                 self.post(random, "/nothing", &pattern(id, len));
                 self.expect(404, None, false);
+            }
+            12..16 => {
+                self.waits = true;
+                let path = random.pick(&["later", "wait", "pieces"]);
+                let method = random.pick(&["GET", "GET", "HEAD"]);
+                self.get_from(method, path, len, "");
+            }
+            16 => {
+                self.waits = true;
+                self.say(format_args!("GET /drops HTTP/1.1\r\nHost: t\r\n\r\n"));
+                self.expect(500, None, false);
+            }
+            _ => {
+                self.waits = true;
+                self.post(random, "/slow", &pattern(id, len));
+                self.expect(200, Some(Body::Text(len.to_string())), false);
             }
         }
     }
@@ -224,9 +255,14 @@ impl Talk {
     fn last(&mut self, random: &mut Random) {
         self.id += 1;
         self.ends_by_server = true;
-        if random.one_in(2) {
+        let what = random.below(4);
+        if what < 2 {
             let len = size(random);
-            self.get("GET", len, "Connection: close\r\n");
+            let path = random.pick(&["b", "b", "later", "wait", "pieces"]);
+            self.waits |= path != "b";
+            self.get_from("GET", path, len, "Connection: close\r\n");
+        } else if what == 2 {
+            self.websocket(random);
         } else {
             self.say(format_args!("NO REQUEST\r\n\r\n"));
             self.expect(400, None, false);
@@ -235,11 +271,42 @@ impl Talk {
         self.says.resize(self.says.len() + more, b'm');
     }
 
+    /// A WebSocket: echoes, then the end.
+    fn websocket(&mut self, random: &mut Random) {
+        self.say(format_args!(
+            "GET /ws HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        ));
+        let mut echoes = Vec::new();
+        for _ in 0..random.below(6) {
+            self.id += 1;
+            let payload = pattern(self.id, size(random));
+            self.frame(0x82, &payload);
+            frame_head(&mut echoes, 0x82, payload.len(), 0);
+            echoes.extend_from_slice(&payload);
+        }
+        let normal = [0x03, 0xe8];
+        self.frame(0x88, &normal);
+        frame_head(&mut echoes, 0x88, normal.len(), 0);
+        echoes.extend_from_slice(&normal);
+        self.answers += echoes.len();
+        self.expect(101, Some(Body::Raw(echoes)), false);
+    }
+
+    /// A masked frame.
+    fn frame(&mut self, opcode: u8, payload: &[u8]) {
+        let mask = [7, 0xa5, self.id as u8, 0x3c];
+        frame_head(&mut self.says, opcode, payload.len(), 0x80);
+        self.says.extend_from_slice(&mask);
+        let masked = payload.iter().zip(mask.iter().cycle());
+        self.says.extend(masked.map(|(byte, mask)| byte ^ mask));
+    }
+
     /// Something that does not go on.
-    fn late(&mut self, random: &mut Random) -> Late {
+    fn late(&mut self, random: &mut Random, config: &Config) -> Late {
         self.id += 1;
         let start = self.says.len();
-        match random.below(4) {
+        match random.below(5) {
             0 => Late::Request,
             1 => {
                 let len = size(random);
@@ -258,6 +325,11 @@ impl Talk {
                 self.expect(408, None, false);
                 Late::Body(body)
             }
+            3 if config.handler_timeout.is_some() => {
+                self.say(format_args!("GET /never HTTP/1.1\r\nHost: t\r\n\r\n"));
+                self.expect(503, None, false);
+                Late::Answer
+            }
             _ => {
                 // More than the window holds, whatever it is.
                 for _ in 0..3 {
@@ -273,6 +345,22 @@ impl Talk {
         self.requests.pop();
         self.expected.pop();
         self.expect(408, None, false);
+    }
+}
+
+/// The first bytes of a frame (RFC 6455, 5.2).
+fn frame_head(out: &mut Vec<u8>, opcode: u8, len: usize, masked: u8) {
+    out.push(opcode);
+    match len {
+        0..126 => out.push(masked | len as u8),
+        126..0x1_0000 => {
+            out.push(masked | 126);
+            out.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(masked | 127);
+            out.extend_from_slice(&(len as u64).to_be_bytes());
+        }
     }
 }
 
