@@ -24,7 +24,7 @@ use crate::{
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 /// Scripts in a run whose number nobody has set: some seconds' worth.
-const SCRIPTS: u64 = 3000;
+const SCRIPTS: u64 = 1500;
 
 /// A world, and what is to run in it.
 struct Scene {
