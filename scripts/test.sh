@@ -32,6 +32,9 @@ fi
 step 'tests'
 cargo test --workspace --locked
 
+step 'simulated engine, 100,000 scripts'
+SWS_SIM_SCRIPTS=100000 cargo test --profile checked -p sws --lib --locked whatever_the_kernel_does
+
 step "fuzzing, ${fuzz_seconds} s"
 if command -v c++ > /dev/null; then
     scripts/fuzz.sh "$fuzz_seconds"
