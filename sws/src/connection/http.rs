@@ -455,7 +455,11 @@ impl<S: 'static> Http<S> {
                     }
                 }
                 Err(_) if exchange.outflow.is_some() => return Step::Break,
-                Err(error) => return self.work.refuse_parse(error, out),
+                Err(error) => {
+                    // Its handler ends now, not when the client has closed.
+                    *place = Place::Head { partial: false };
+                    return self.work.refuse_parse(error, out);
+                }
             }
         }
         let Some(outflow) = &mut exchange.outflow else {
@@ -1169,12 +1173,14 @@ impl<S: 'static> Protocol for Http<S> {
                 Next::Wait(waiting)
             }
             Place::Exchange(exchange) if exchange.outflow.is_some() => Next::Break,
-            Place::Exchange(_) if waiting == Waiting::Answer => {
-                self.work.handler_timeout(out);
+            Place::Exchange(exchange) if waiting.is_for_handler() => {
+                self.work.handler_timeout(exchange.facts, out);
+                conn.place = Place::Head { partial: false };
                 Next::Close
             }
             Place::WebSocket(socket) => socket.timed_out(&self.sockets, out),
-            _ => {
+            place => {
+                *place = Place::Head { partial: false };
                 self.work.refuse(408, "the request took too long", out);
                 Next::Close
             }

@@ -389,27 +389,28 @@ impl<S: 'static> Work<S> {
     #[cold]
     pub(crate) fn refuse(&mut self, status: u16, reason: &str, out: &mut Vec<u8>) -> Step {
         self.bad_requests += 1;
-        self.last_answer(status, reason, out)
+        self.last_answer(status, reason, false, out)
     }
 
     /// Answers that there is no room for a request, and closes.
     #[cold]
     pub(crate) fn busy(&self, out: &mut Vec<u8>) -> Step {
-        self.last_answer(503, "no large buffer is free", out)
+        self.last_answer(503, "no large buffer is free", false, out)
     }
 
     /// Answers for a handler that took too long.
     #[cold]
-    pub(crate) fn handler_timeout(&self, out: &mut Vec<u8>) {
-        self.last_answer(503, "the request took too long to be answered", out);
+    pub(crate) fn handler_timeout(&self, facts: Facts, out: &mut Vec<u8>) {
+        let reason = "the request took too long to be answered";
+        self.last_answer(503, reason, facts.head_only, out);
     }
 
-    fn last_answer(&self, status: u16, reason: &str, out: &mut Vec<u8>) -> Step {
+    fn last_answer(&self, status: u16, reason: &str, head_only: bool, out: &mut Vec<u8>) -> Step {
         let reply = Reply::text(format!("{reason}\n")).status(status);
         let manner = Manner {
             prefix: &self.prefix,
             persistence: Persistence::Close,
-            head_only: false,
+            head_only,
             http10: false,
         };
         render::reply(&manner, reply, out);

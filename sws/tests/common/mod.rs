@@ -228,6 +228,10 @@ impl Client {
             body: Vec::new(),
         };
         let bodiless = no_body || status < 200 || status == 204 || status == 304;
+        if !bodiless && answer.field("transfer-encoding") == Some("chunked") {
+            answer.body = self.chunks();
+            return answer;
+        }
         let length = if bodiless {
             0
         } else {
@@ -246,6 +250,67 @@ impl Client {
         }
         answer.body = self.buffer.drain(..length).collect();
         answer
+    }
+
+    /// A chunked body without extensions or trailers, which sws sends none of.
+    fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.take_through(b"\r\n");
+            let length = usize::from_str_radix(line.trim_end(), 16).expect("a chunk's length");
+            let chunk = self.take(length + 2);
+            assert!(chunk.ends_with(b"\r\n"), "a chunk is longer than it says");
+            body.extend_from_slice(&chunk[..length]);
+            if length == 0 {
+                return body;
+            }
+        }
+    }
+
+    /// Text up to and including `end`.
+    pub fn take_through(&mut self, end: &[u8]) -> String {
+        loop {
+            if let Some(at) = self.buffer.windows(end.len()).position(|w| w == end) {
+                let bytes = self.buffer.drain(..at + end.len()).collect();
+                return String::from_utf8(bytes).unwrap();
+            }
+            assert!(self.fill(), "EOF: {:?}", String::from_utf8_lossy(&self.buffer));
+        }
+    }
+
+    /// So many bytes.
+    pub fn take(&mut self, count: usize) -> Vec<u8> {
+        while self.buffer.len() < count {
+            assert!(self.fill(), "EOF: {} of {count} bytes", self.buffer.len());
+        }
+        self.buffer.drain(..count).collect()
+    }
+
+    /// Everything until the connection ends, and how it ends.
+    pub fn rest(&mut self) -> (Vec<u8>, std::io::Result<()>) {
+        let mut rest = std::mem::take(&mut self.buffer);
+        let ended = self.stream.read_to_end(&mut rest).map(|_| ());
+        (rest, ended)
+    }
+
+    /// Goes with a reset instead of a FIN.
+    pub fn reset(self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Nothing comes for so long.
+    pub fn expect_silence(&mut self, time: Duration) {
+        assert!(
+            self.buffer.is_empty(),
+            "unasked: {:?}",
+            String::from_utf8_lossy(&self.buffer)
+        );
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let error = self.stream.peek(&mut [0]).expect_err("nothing was to come");
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+        let patience = Some(Duration::from_secs(20));
+        self.stream.set_read_timeout(patience).unwrap();
     }
 
     /// Nothing is left but the end of the stream.
