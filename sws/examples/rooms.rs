@@ -23,7 +23,7 @@ use sws::{
     ws::{Closed, Message, Socket, Topic, WebSocket},
 };
 
-const COUNTDOWN: Duration = Duration::from_secs(10);
+const COUNTDOWN: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(50);
 const PLAYERS_MAX: usize = 100;
 const TEAMS: [&str; 2] = ["blue", "red"];
