@@ -92,6 +92,13 @@ impl From<crate::next::JoinError> for Rejection {
     }
 }
 
+/// 400, which hardly anybody sees: whose body cannot be read has gone, or has been answered already.
+impl From<crate::BodyError> for Rejection {
+    fn from(error: crate::BodyError) -> Self {
+        Self::new(400, error.to_string())
+    }
+}
+
 /// 504 Gateway Timeout is for others' timeouts: what this server did not manage in time is 503.
 impl From<crate::time::Elapsed> for Rejection {
     fn from(_: crate::time::Elapsed) -> Self {

@@ -197,6 +197,11 @@ impl<'a> Response<'a> {
         self.finish(body)
     }
 
+    /// Answers with `text/html; charset=utf-8`.
+    pub fn html(self, body: impl AsRef<[u8]>) -> Answered {
+        self.body("text/html; charset=utf-8", body)
+    }
+
     /// Answers with a body that is already there. With a status that allows none (204, 205, 304) it is left out, as
     /// in every other way of answering.
     #[inline]
