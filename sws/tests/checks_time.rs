@@ -68,6 +68,7 @@ fn check_18_thousands_of_deadlines_at_once() {
         assert!(took < Duration::from_secs(15), "{engine}: {took:?}");
         let timeouts = common::eventually(&server, "all are gone", |c| c.slots_open == 1).timeouts;
         assert_eq!(timeouts, CONNECTIONS as u64, "{engine}");
+        drop(active);
         server.stop().unwrap();
     }
 }
