@@ -9,6 +9,8 @@
     reason = "test code, of which each test file uses its own part"
 )]
 
+pub mod frames;
+
 use socket2::{Domain, Socket, Type};
 use std::{
     io::{Read, Write},
