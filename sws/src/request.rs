@@ -9,12 +9,13 @@ use crate::{
 };
 use serde::de::DeserializeOwned;
 use std::{borrow::Cow, fmt, net::SocketAddr, str::FromStr};
-use sws_proto::http1::{Method, head::Head, negotiate, query};
+use sws_proto::http1::{Method, Version, head::Head, negotiate, query};
 use sws_ring::sys;
 
 /// One request. Everything in it borrows from the receive buffer and ends with the handler's call.
 pub struct Request<'a> {
     method: Method<'a>,
+    version: Version,
     path: &'a str,
     query: Option<&'a str>,
     fields: Fields<'a>,
@@ -34,6 +35,7 @@ impl<'a> Request<'a> {
     ) -> Self {
         Self {
             method: head.method,
+            version: head.version,
             path: head.path,
             query: head.query,
             fields: Fields::Parsed(head.headers),
@@ -47,15 +49,16 @@ impl<'a> Request<'a> {
     /// A view of a request that is kept elsewhere.
     pub(crate) fn view(
         conn: ConnRef,
-        line: (Method<'a>, &'a str, Option<&'a str>),
+        line: (Method<'a>, Version, &'a str, Option<&'a str>),
         fields: Fields<'a>,
         params: Params<'a>,
         extensions: Extensions,
         body: &'a [u8],
     ) -> Self {
-        let (method, path, query) = line;
+        let (method, version, path, query) = line;
         Self {
             method,
+            version,
             path,
             query,
             fields,
@@ -92,6 +95,12 @@ impl<'a> Request<'a> {
     #[inline]
     pub fn method(&self) -> Method<'a> {
         self.method
+    }
+
+    /// The version that the request is served as.
+    #[inline]
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// The path as sent, not percent-decoded.
