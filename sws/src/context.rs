@@ -11,7 +11,7 @@ use crate::{
 };
 use serde::de::DeserializeOwned;
 use std::{borrow::Cow, fmt, net::SocketAddr, ops::Range, rc::Rc, str::FromStr};
-use sws_proto::http1::{Method, negotiate, query};
+use sws_proto::http1::{Method, Version, negotiate, query};
 
 /// A request with its memory: the head as it came and where its parts are.
 pub(crate) struct RequestParts {
@@ -19,6 +19,7 @@ pub(crate) struct RequestParts {
     /// Method, path and query, then the field lines.
     bytes: Box<[u8]>,
     method: Range<u32>,
+    version: Version,
     path: Range<u32>,
     query: Option<Range<u32>>,
     fields: u32,
@@ -50,6 +51,7 @@ impl RequestParts {
             conn: request.conn(),
             bytes: bytes.into_boxed_slice(),
             method,
+            version: request.version(),
             path,
             query,
             fields,
@@ -69,6 +71,10 @@ impl RequestParts {
 
     pub(crate) fn method(&self) -> Method<'_> {
         Method::from_token(self.text(&self.method))
+    }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
     }
 
     pub(crate) fn path(&self) -> &str {

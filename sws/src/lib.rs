@@ -90,4 +90,4 @@ pub use router::Router;
 pub use running::{CountersHandle, Running, Stopper};
 pub use server::{Builder, ReactorInfo, Server};
 pub use state::{State, state};
-pub use sws_proto::http1::{Method, negotiate, query};
+pub use sws_proto::http1::{Method, Version, negotiate, query};

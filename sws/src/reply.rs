@@ -130,6 +130,32 @@ impl Reply {
         (Self::with(content_type, body), sender)
     }
 
+    /// What is sent in place of an answer that has a field that cannot be sent.
+    pub(crate) fn unsendable() -> Self {
+        Self::text("the answer has a field that cannot be sent\n").status(500)
+    }
+
+    /// Makes an answer that cannot be sent what will be sent for it, so that middleware sees that.
+    pub(crate) fn refuse_invalid(&mut self) {
+        let content_type = self.content_type.as_deref().unwrap_or_default();
+        if self.invalid
+            || response::try_header(&mut Vec::new(), "Content-Type", content_type).is_err()
+        {
+            let close = self.close;
+            *self = Self::unsendable();
+            self.close = close;
+        }
+    }
+
+    /// Bytes of the body that follows the head, if they are known before they are sent.
+    pub(crate) fn body_bytes(&self) -> Option<u64> {
+        match &self.body {
+            Body::File { at, end, .. } => Some(end - at),
+            Body::Stream(_, length) => *length,
+            other => other.bytes().map(|bytes| bytes.len() as u64),
+        }
+    }
+
     /// 303 See Other to `location`: a GET of another page, whatever the request's method was.
     pub fn see_other(location: impl AsRef<[u8]>) -> Self {
         Self::empty().status(303).header("Location", location)

@@ -10,7 +10,7 @@ use crate::{
 };
 use serde::de::DeserializeOwned;
 use std::{borrow::Cow, fmt, net::SocketAddr, str::FromStr};
-use sws_proto::http1::{Method, head::Head, negotiate, query};
+use sws_proto::http1::{Method, Version, head::Head, negotiate, query};
 use sws_ring::sys;
 
 /// One request. Everything in it borrows from the receive buffer and ends with the handler's call.
@@ -97,6 +97,15 @@ impl<'a> Request<'a> {
         match self.source {
             Source::Head(head) => head.method,
             Source::Kept(parts) => parts.method(),
+        }
+    }
+
+    /// The version that the request is served as.
+    #[inline]
+    pub fn version(&self) -> Version {
+        match self.source {
+            Source::Head(head) => head.version,
+            Source::Kept(parts) => parts.version(),
         }
     }
 

@@ -255,6 +255,7 @@ impl<'a> Response<'a> {
     fn captured(self, content_type: &str, body: Vec<u8>) -> Answered {
         let mut reply = Reply::bytes(content_type.to_owned(), body).status(self.status);
         reply.invalid = self.invalid_field;
+        reply.close = self.outcome.closing;
         reply.fields.extend(rendered_fields(self.fields));
         self.outcome.given = Some(Box::new(Given::Reply(reply)));
         Answered(())
@@ -319,6 +320,7 @@ impl<'a> Response<'a> {
         if self.outcome.capture {
             let mut reply = Reply::empty().status(self.status);
             reply.invalid = self.invalid_field;
+            reply.close = self.outcome.closing;
             reply.fields.extend(rendered_fields(self.fields));
             self.outcome.given = Some(Box::new(Given::Reply(reply)));
             return Answered(());

@@ -176,7 +176,7 @@ impl<S: 'static> Router<S> {
     ) -> Result<(), Error> {
         let body_bytes_max = self.body_bytes_max.or(body_bytes_max);
         let layers: Arc<[_]> = outer.iter().cloned().chain(self.middleware).collect();
-        table.add_scope(prefix, Arc::clone(&layers));
+        table.add_scope(prefix, &layers)?;
         for (method, path, endpoint) in self.routes {
             let whole = match (prefix, &*path) {
                 (_, path) if !path.starts_with('/') => {

@@ -1,13 +1,7 @@
 //! Routes as requests find them.
 
-use crate::{
-    Error,
-    handler::EndpointKind,
-    middleware::{Layers, Middleware},
-    params::Params,
-    router::refuse,
-};
-use std::{fmt, sync::Arc};
+use crate::{Error, handler::EndpointKind, middleware::Layers, params::Params, router::refuse};
+use std::{cmp::Reverse, fmt, sync::Arc};
 use sws_proto::http1::Method;
 
 /// Methods that routes can be registered for, in the order in which `Allow` lists them.
@@ -29,8 +23,8 @@ pub(crate) struct Entry<S> {
 /// What was found for a request.
 pub(crate) enum Found<'r, 'p, S> {
     Route(&'r Entry<S>, PathParams<'r, 'p>),
-    /// The path has routes, but none for this method; the methods are for `Allow`.
-    OtherMethods(Allow),
+    /// The path has routes, but none for this method; the methods are for `Allow`, the middleware is theirs.
+    OtherMethods(Allow, Option<&'r Layers<S>>),
     Nothing,
 }
 
@@ -40,8 +34,18 @@ pub(crate) struct Allow(u8);
 
 pub(crate) struct Table<S> {
     methods: [Paths<S>; METHODS.len()],
-    /// Prefixes and their middleware, the longest first.
-    scopes: Vec<(Box<str>, Layers<S>)>,
+    /// Routers and their middleware, the innermost first.
+    scopes: Vec<Scope<S>>,
+}
+
+/// All paths below a router's prefix.
+struct Scope<S> {
+    /// Which of two scopes comes first if a path is below both, as with routes: the deeper one, then the one that is literal
+    /// further on; of two routers with the same prefix the one with more middleware.
+    rank: (Reverse<usize>, Vec<bool>, Reverse<usize>),
+    /// The prefix alone, so that it is matched as routes are; none for the outermost router.
+    prefix: Option<matchit::Router<()>>,
+    layers: Layers<S>,
 }
 
 /// The routes of one method.
@@ -127,18 +131,33 @@ impl<S> Table<S> {
             .map_err(|problem| refuse(path, problem))
     }
 
-    pub(crate) fn add_scope(&mut self, prefix: &str, layers: Arc<[Arc<dyn Middleware<S>>]>) {
-        self.scopes.push((prefix.into(), layers));
-        self.scopes
-            .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.split('/').count()));
+    pub(crate) fn add_scope(&mut self, prefix: &str, layers: &Layers<S>) -> Result<(), Error> {
+        let segments = prefix.split('/').skip(1);
+        let parameters: Vec<bool> = segments.map(|segment| segment.contains('{')).collect();
+        let tree = match prefix {
+            "" => None,
+            prefix => {
+                let mut tree = matchit::Router::new();
+                tree.insert(prefix, ())
+                    .map_err(|problem| refuse(prefix, problem.to_string()))?;
+                Some(tree)
+            }
+        };
+        self.scopes.push(Scope {
+            rank: (Reverse(parameters.len()), parameters, Reverse(layers.len())),
+            prefix: tree,
+            layers: Arc::clone(layers),
+        });
+        self.scopes.sort_by(|a, b| a.rank.cmp(&b.rank));
+        Ok(())
     }
 
     /// The middleware of the innermost router that `path` is below, for a path that has no route.
     pub(crate) fn layers_of(&self, path: &str) -> Option<&Layers<S>> {
         let mut scopes = self.scopes.iter();
         scopes
-            .find(|(prefix, _)| is_below(prefix, path))
-            .map(|(_, layers)| layers)
+            .find(|scope| scope.holds(path))
+            .map(|scope| &scope.layers)
             .filter(|layers| !layers.is_empty())
     }
 
@@ -162,12 +181,18 @@ impl<S> Table<S> {
     fn others<'r, 'p>(&'r self, path: &str) -> Found<'r, 'p, S> {
         // `OPTIONS *` asks about the server as a whole (RFC 9110, 9.3.7).
         if path == "*" {
-            return Found::OtherMethods(Allow(ALL));
+            return Found::OtherMethods(Allow(ALL), self.layers_of(path));
         }
         let mut allow = 0u8;
+        let mut layers = self.layers_of(path);
         for (index, router) in self.methods.iter().enumerate() {
-            if router.at(path).is_some() {
+            if let Some((entry, _)) = router.at(path) {
                 allow |= 1 << index;
+                // Which methods there are is known only to those who pass what guards them.
+                let depth = |layers: Option<&Layers<S>>| layers.map_or(0, |layers| layers.len());
+                if depth(entry.layers.as_ref()) > depth(layers) {
+                    layers = entry.layers.as_ref();
+                }
             }
         }
         if allow == 0 {
@@ -176,18 +201,21 @@ impl<S> Table<S> {
         if allow & 1 << GET != 0 {
             allow |= 1 << HEAD;
         }
-        Found::OtherMethods(Allow(allow | 1 << (METHODS.len() - 1)))
+        Found::OtherMethods(Allow(allow | 1 << (METHODS.len() - 1)), layers)
     }
 }
 
-/// Whether `path` is the prefix or continues it behind a `/`; a parameter stands for any segment that is not empty.
-fn is_below(prefix: &str, path: &str) -> bool {
-    let mut segments = path.split('/');
-    prefix.split('/').all(|wanted| {
-        segments
-            .next()
-            .is_some_and(|given| given == wanted || (wanted.starts_with('{') && !given.is_empty()))
-    })
+impl<S> Scope<S> {
+    /// Whether `path` is the prefix or continues it behind a `/`. The outermost router has everything, also `*`.
+    fn holds(&self, path: &str) -> bool {
+        let Some(prefix) = &self.prefix else {
+            return true;
+        };
+        let Reverse(segments) = self.rank.0;
+        let mut ends = path.match_indices('/').skip(segments);
+        let end = ends.next().map_or(path.len(), |(at, _)| at);
+        prefix.at(&path[..end]).is_ok()
+    }
 }
 
 #[inline]
@@ -220,7 +248,10 @@ impl fmt::Display for Allow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Answered, Request, Response, Router, middleware::Flow};
+    use crate::{
+        Answered, Request, Response, Router,
+        middleware::{Flow, Middleware},
+    };
 
     fn ok(_: &mut (), _: &Request<'_>, response: Response<'_>) -> Answered {
         response.text("ok")
@@ -256,7 +287,7 @@ mod tests {
     fn other_methods_are_listed() {
         let table = table();
         let allow = |method, path| match table.find(method, path) {
-            Found::OtherMethods(allow) => allow.to_string(),
+            Found::OtherMethods(allow, _) => allow.to_string(),
             _ => "found or nothing".to_owned(),
         };
         assert_eq!(allow(Method::Delete, "/a/one"), "GET, HEAD, POST, OPTIONS");
@@ -301,7 +332,8 @@ mod tests {
         let table = router.compile().unwrap();
         let layers = |path| match table.find(Method::Get, path) {
             Found::Route(entry, _) => entry.layers.as_ref().map_or(0, |l| l.len()),
-            _ => table.layers_of(path).map_or(0, |l| l.len()),
+            Found::OtherMethods(_, layers) => layers.map_or(0, |l| l.len()),
+            Found::Nothing => table.layers_of(path).map_or(0, |l| l.len()),
         };
         assert_eq!(layers("/free"), 0);
         assert_eq!(layers("/t/7"), 1);
@@ -313,5 +345,95 @@ mod tests {
         assert_eq!(layers(&long), 2);
         assert_eq!(layers("/t/7/deeper"), 1);
         assert_eq!(layers("/t"), 0);
+    }
+
+    /// Which middleware a request meets, as a number of layers.
+    fn depth(table: &Table<()>, method: Method<'_>, path: &str) -> usize {
+        let layers = match table.find(method, path) {
+            Found::Route(entry, _) => entry.layers.as_ref(),
+            Found::OtherMethods(_, layers) => layers,
+            Found::Nothing => table.layers_of(path),
+        };
+        layers.map_or(0, |layers| layers.len())
+    }
+
+    #[test]
+    fn the_outermost_router_has_everything() {
+        let router = Router::new().middleware(Named).get("/a", ok);
+        let table = router.compile().unwrap();
+        for path in ["", "*", "/", "//", "/a", "/a/", "/none", "/a//b"] {
+            assert_eq!(depth(&table, Method::Options, path), 1, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_literal_prefix_wins_over_a_parameter_and_more_middleware_over_less() {
+        let open = || Router::new().get("/x", ok);
+        let guarded = || Router::new().get("/x", ok).middleware(Named);
+        // The order in which they are added does not matter.
+        for guarded_first in [false, true] {
+            let pairs = [("/{tenant}", open()), ("/admin", guarded())];
+            let mut pairs = Vec::from(pairs);
+            if guarded_first {
+                pairs.reverse();
+            }
+            let all = pairs
+                .into_iter()
+                .fold(Router::new(), |all, (prefix, one)| all.nest(prefix, one));
+            let table = all.compile().unwrap();
+            for path in ["/admin/x", "/admin/none", "/admin", "/admin/"] {
+                assert_eq!(depth(&table, Method::Put, path), 1, "{path}");
+            }
+            assert_eq!(depth(&table, Method::Put, "/other/x"), 0);
+        }
+        let both = Router::new()
+            .nest("/n", Router::new().get("/y", ok))
+            .nest("/n", guarded());
+        let table = both.compile().unwrap();
+        assert_eq!(depth(&table, Method::Put, "/n/x"), 1);
+        assert_eq!(depth(&table, Method::Get, "/n/none"), 1);
+        assert_eq!(depth(&table, Method::Get, "/n/y"), 0);
+    }
+
+    #[test]
+    fn a_route_of_another_method_guards_its_path() {
+        let inner = Router::new().middleware(Named).get("/x", ok);
+        let outer = Router::new().post("/n/x", ok).nest("/n", inner);
+        let table = outer.compile().unwrap();
+        assert_eq!(depth(&table, Method::Post, "/n/x"), 0);
+        assert_eq!(depth(&table, Method::Put, "/n/x"), 1);
+        assert_eq!(depth(&table, Method::Other("GETT"), "/n/x"), 1);
+    }
+
+    #[test]
+    fn prefixes_are_matched_as_routes_are() {
+        let guarded = || Router::new().get("/x", ok).middleware(Named);
+        for (prefix, inside, outside) in [
+            ("/v{n}", "/v1", "/w1"),
+            ("/{name}.app", "/shop.app", "/shop"),
+            ("/{{x}}", "/{x}", "/y"),
+            ("/{a}/{b}", "/1/2", "/1"),
+        ] {
+            let table = Router::new().nest(prefix, guarded()).compile().unwrap();
+            for rest in ["", "/", "/x", "/none", "//", "/x/y/z"] {
+                for (start, expected) in [(inside, 1), (outside, 0)] {
+                    let path = format!("{start}{rest}");
+                    if prefix == "/{a}/{b}" && start == "/1" && !["", "/", "//"].contains(&rest) {
+                        continue;
+                    }
+                    assert_eq!(
+                        depth(&table, Method::Get, &path),
+                        expected,
+                        "{prefix} {path}"
+                    );
+                }
+            }
+        }
+        for prefix in ["/{", "/a}", "/{a}{b}", "/{}"] {
+            assert!(
+                Router::new().nest(prefix, guarded()).compile().is_err(),
+                "{prefix}"
+            );
+        }
     }
 }

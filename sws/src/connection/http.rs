@@ -200,6 +200,7 @@ impl<S: 'static> Http<S> {
     ) -> Step {
         let work = &mut self.work;
         let facts = work.facts(head);
+        let body_max = self.limits.body_bytes_max;
         match self.table.find(head.method, head.path) {
             Found::Route(entry, found) => {
                 // The usual request first: no middleware, no body, an answer at once.
@@ -229,14 +230,14 @@ impl<S: 'static> Http<S> {
                 arrival.admit(
                     found,
                     self.body_buffered_max,
-                    self.limits.body_bytes_max,
+                    body_max,
                     &self.sockets,
                     work,
                     place,
                     out,
                 )
             }
-            Found::OtherMethods(allow) => {
+            Found::OtherMethods(allow, layers) => {
                 let options = head.method == Method::Options;
                 let reply = if options {
                     Reply::empty().status(204)
@@ -244,47 +245,14 @@ impl<S: 'static> Http<S> {
                     Reply::text("method not allowed\n").status(405)
                 };
                 let reply = reply.header("Allow", allow.to_string());
-                self.without_route(at, place, head, len, reply, out)
+                without_route(work, at, place, head, len, reply, layers, body_max, out)
             }
             Found::Nothing => {
                 let reply = Reply::text("not found\n").status(404);
-                self.without_route(at, place, head, len, reply, out)
+                let layers = self.table.layers_of(head.path);
+                without_route(work, at, place, head, len, reply, layers, body_max, out)
             }
         }
-    }
-
-    /// Answers a request that has no handler, with the middleware that its path is below, and skips its body.
-    #[cold]
-    fn without_route(
-        &mut self,
-        at: ConnRef,
-        place: &mut Place<S>,
-        head: &Head<'_, '_>,
-        len: usize,
-        mut reply: Reply,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let work = &mut self.work;
-        if let Some(layers) = self.table.layers_of(head.path) {
-            let mut request = Request::new(at, head, params(None), &[]);
-            let mut count = 0;
-            if let Some(answer) = work.before(layers, &mut request, &mut count) {
-                reply = answer;
-            }
-            work.after(layers, count, &request, &mut reply);
-        }
-        let facts = work.facts(head);
-        give_and_skip(
-            work,
-            at,
-            facts,
-            head,
-            len,
-            reply,
-            self.limits.body_bytes_max,
-            place,
-            out,
-        )
     }
 
     /// Goes on with a body that a handler takes whole.
@@ -378,8 +346,11 @@ impl<S: 'static> Http<S> {
                         let (state, sink) = (&work.state, &mut stream.sink);
                         let chunk = || sink.chunk(&mut state.borrow_mut(), decoded.data);
                         if catch_unwind(AssertUnwindSafe(chunk)).is_err() {
-                            let reply = work.panicked();
+                            let mut reply = work.panicked();
                             let facts = stream.facts;
+                            if let Some((layers, count, parts)) = &stream.after {
+                                work.after(layers, *count, &parts.view(), &mut reply);
+                            }
                             work.give(at, facts, reply, place, out);
                             return Step::Close;
                         }
@@ -552,6 +523,35 @@ fn length_required(head: &Head<'_, '_>) -> bool {
         && head.version == Version::Http10
         && matches!(head.method, Method::Post | Method::Put | Method::Patch)
         && head.header("content-length").is_none()
+}
+
+/// Answers a request that has no handler, with the middleware that its path is below, and skips its body.
+#[cold]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the pieces of one request, borrowed apart"
+)]
+fn without_route<S: 'static>(
+    work: &mut Work<S>,
+    at: ConnRef,
+    place: &mut Place<S>,
+    head: &Head<'_, '_>,
+    len: usize,
+    mut reply: Reply,
+    layers: Option<&Layers<S>>,
+    body_max: u64,
+    out: &mut Vec<u8>,
+) -> Step {
+    if let Some(layers) = layers {
+        let mut request = Request::new(at, head, params(None), &[]);
+        let mut count = 0;
+        if let Some(answer) = work.before(layers, &mut request, &mut count) {
+            reply = answer;
+        }
+        work.after(layers, count, &request, &mut reply);
+    }
+    let facts = work.facts(head);
+    give_and_skip(work, at, facts, head, len, reply, body_max, place, out)
 }
 
 /// Answers a request whose body nobody will read.
@@ -905,7 +905,10 @@ impl<S: 'static> Arrival<'_, S> {
         let state = &work.state;
         let open = || handler.open(&mut state.borrow_mut(), request);
         let Ok(sink) = catch_unwind(AssertUnwindSafe(open)) else {
-            let reply = work.panicked();
+            let mut reply = work.panicked();
+            if let Some(layers) = &self.entry.layers {
+                work.after(layers, passed, request, &mut reply);
+            }
             work.give(at, facts, reply, place, out);
             return Step::Close;
         };

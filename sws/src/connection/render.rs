@@ -135,8 +135,7 @@ pub(crate) fn reply(
         Some(written) => written,
         None => {
             out.truncate(start);
-            let mut failed =
-                Reply::text("the answer has a field that cannot be sent\n").status(500);
+            let mut failed = Reply::unsendable();
             failed.close = close;
             // It has no fields, so it can be written.
             try_reply(manner, failed, out).unwrap_or((true, None))
@@ -153,11 +152,7 @@ fn try_reply(
         return None;
     }
     let bodiless = matches!(reply.status, 204 | 205 | 304);
-    let length = match &reply.body {
-        Body::File { at, end, .. } => Some(end - at),
-        Body::Stream(_, length) => *length,
-        other => other.bytes().map(|bytes| bytes.len() as u64),
-    };
+    let length = reply.body_bytes();
     let chunked = length.is_none() && !manner.http10 && !bodiless;
     let until_close = length.is_none() && manner.http10 && !bodiless && !manner.head_only;
     let mut persistence = manner.persistence;

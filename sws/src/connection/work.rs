@@ -229,6 +229,7 @@ impl<S: 'static> Work<S> {
         request: &Request<'_>,
         reply: &mut Reply,
     ) {
+        reply.refuse_invalid();
         for layer in layers.iter().take(count).rev() {
             let state = &self.state;
             let after = || layer.after(&mut state.borrow_mut(), request, reply);

@@ -7,6 +7,39 @@
 //! `before` runs from the outermost router inwards, in the order of registration, when a request's head has been read: who is refused need not send a
 //! body. The first that answers ends the request there. `after` runs the other way round, for those whose `before` has
 //! run and let the request pass; it may change everything about the answer.
+//!
+//! # Ready-made
+//! [`RequestLog`], [`Cors`], [`Compression`], [`RateLimit`], [`BasicAuth`]: outermost first, this is the order that suits most services. The log
+//! sees what is sent in the end, browsers may read every answer and need no password for a preflight, and passwords
+//! cannot be guessed faster than the limit.
+//!
+//! ```
+//! use sws::{Router, middleware::{BasicAuth, Compression, Cors, RateLimit, RequestLog}};
+//!
+//! let router: Router<()> = Router::new()
+//!     .middleware(RequestLog::new())
+//!     .middleware(Cors::any())
+//!     .middleware(Compression::new())
+//!     .middleware(RateLimit::per_second(20))
+//!     .middleware(BasicAuth::new("admin", |user, password| user == "me" && password == "secret"));
+//! ```
+//!
+//! # What middleware does not see
+//! What the server itself refuses before there is a request that could be routed, or when no answer can be given to it any more: malformed heads, bodies that
+//! are too long or malformed, timeouts.
+
+mod basic_auth;
+mod compression;
+mod cors;
+mod fields;
+mod rate_limit;
+mod request_log;
+
+pub use basic_auth::{BasicAuth, User, same_secret};
+pub use compression::Compression;
+pub use cors::{AnyOrigin, ChosenOrigins, Cors};
+pub use rate_limit::RateLimit;
+pub use request_log::{Format, Record, RequestLog};
 
 use crate::{reply::Reply, request::Request};
 use std::sync::Arc;
