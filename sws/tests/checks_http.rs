@@ -176,14 +176,8 @@ fn check_05_lengths_that_are_none() {
         ("Content-Length: 99999999999999999999999999\r\n", 400),
         ("Content-Length: 18446744073709551616\r\n", 400),
         ("Content-Length: 18446744073709551615\r\n", 413),
-        (
-            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-            400,
-        ),
-        (
-            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-            400,
-        ),
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", 400),
         ("Transfer-Encoding: chunked, chunked\r\n", 400),
     ];
     for engine in engines() {
@@ -228,7 +222,12 @@ fn check_06_chunks_with_extensions_and_trailers() {
             ));
             assert_eq!(client.answer().text(), "hello, world0123456789", "{path}");
         }
-        for bad in ["-1\r\n\r\n", "fffffffffffffffff\r\n", "1\r\nab\r\n0\r\n\r\n", "\r\n"] {
+        for bad in [
+            "-1\r\n\r\n",
+            "fffffffffffffffff\r\n",
+            "1\r\nab\r\n0\r\n\r\n",
+            "\r\n",
+        ] {
             for path in ECHOES {
                 let mut client = Client::new(server.addr());
                 client.send(format!(
@@ -244,7 +243,12 @@ fn check_06_chunks_with_extensions_and_trailers() {
 
 #[test]
 fn check_08_a_field_cannot_break_the_head() {
-    let injections = ["a\r\nInjected: yes", "a\nInjected: yes", "a\rInjected", "a\0b"];
+    let injections = [
+        "a\r\nInjected: yes",
+        "a\nInjected: yes",
+        "a\rInjected",
+        "a\0b",
+    ];
     for engine in engines() {
         for value in injections {
             let server = Server::builder()
@@ -352,7 +356,9 @@ fn check_27_no_path_is_too_long_for_middleware() {
                 };
                 assert_eq!(answer.status, 403, "{engine}: {other} {segments}");
             }
-            client.send(format!("GET {path} HTTP/1.1\r\nHost: t\r\nX-Key: k\r\n\r\n"));
+            client.send(format!(
+                "GET {path} HTTP/1.1\r\nHost: t\r\nX-Key: k\r\n\r\n"
+            ));
             assert_eq!(client.answer().text(), "secret", "{engine}: {segments}");
         }
         for path in ["/admin//a", "/admin/%61", "/admin/./a", "/admin/x/../a"] {
@@ -459,7 +465,9 @@ fn check_30_answers_of_64_kb_and_of_10_mb() {
     for engine in engines() {
         let server = sized(engine, dir.clone());
         let mut client = Client::new(server.addr());
-        for way in ["body", "write", "bytes", "shared", "file", "sized", "stream"] {
+        for way in [
+            "body", "write", "bytes", "shared", "file", "sized", "stream",
+        ] {
             for size in sizes {
                 let answer = client.get(&format!("/{way}/{size}"));
                 assert!(answer.status == 200, "{engine}: {way} {size}");

@@ -125,7 +125,10 @@ fn ask(addr: SocketAddr, done: &AtomicBool) -> u64 {
         let patience = Some(Duration::from_secs(20));
         stream.set_read_timeout(patience).unwrap();
         for _ in 0..20 {
-            if stream.write_all(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n").is_err() {
+            if stream
+                .write_all(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+                .is_err()
+            {
                 break;
             }
             let mut answer = Vec::new();
@@ -156,11 +159,12 @@ fn check_25_a_signal_under_load_cuts_no_answer() {
     for engine in engines() {
         for signal in [libc::SIGTERM, libc::SIGINT] {
             let (sender, receiver) = mpsc::channel();
-            let builder = Server::builder()
-                .config(config(engine))
-                .get("/", |_: &mut (), _: &Request<'_>, response: Response<'_>| {
+            let builder = Server::builder().config(config(engine)).get(
+                "/",
+                |_: &mut (), _: &Request<'_>, response: Response<'_>| {
                     response.body("x/y", pattern(ANSWER_BYTES))
-                });
+                },
+            );
             let server = std::thread::spawn(move || {
                 builder.run_with(|running| {
                     let known = (running.addr(), running.counters_handle());
@@ -183,7 +187,10 @@ fn check_25_a_signal_under_load_cuts_no_answer() {
             });
             let counters = counters.get();
             assert_eq!(answers.load(Relaxed), counters.requests, "{engine}");
-            assert_eq!((counters.slots_open, counters.accepted), (0, counters.closed));
+            assert_eq!(
+                (counters.slots_open, counters.accepted),
+                (0, counters.closed)
+            );
         }
     }
 }

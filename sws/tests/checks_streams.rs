@@ -34,16 +34,19 @@ fn uploads(config: Config, read: &Arc<Read>) -> Running {
     let (slow, broken) = (Arc::clone(read), Arc::clone(read));
     Server::builder()
         .config(config)
-        .post("/count", |_: Context<()>, mut body: BodyStream| async move {
-            let (mut count, mut sum) = (0, 0u64);
-            while let Some(piece) = body.next().await {
-                let piece = piece.unwrap();
-                assert!(!piece.is_empty());
-                count += piece.len();
-                sum = piece.iter().fold(sum, |sum, b| sum + u64::from(*b));
-            }
-            format!("{count} {sum}")
-        })
+        .post(
+            "/count",
+            |_: Context<()>, mut body: BodyStream| async move {
+                let (mut count, mut sum) = (0, 0u64);
+                while let Some(piece) = body.next().await {
+                    let piece = piece.unwrap();
+                    assert!(!piece.is_empty());
+                    count += piece.len();
+                    sum = piece.iter().fold(sum, |sum, b| sum + u64::from(*b));
+                }
+                format!("{count} {sum}")
+            },
+        )
         .post("/slow", move |_: Context<()>, mut body: BodyStream| {
             let read = Arc::clone(&slow);
             async move {
@@ -54,18 +57,26 @@ fn uploads(config: Config, read: &Arc<Read>) -> Running {
                 "read"
             }
         })
-        .post("/early", |_: Context<()>, mut body: BodyStream| async move {
-            let first = body.next().await;
-            assert!(first.is_some_and(|piece| piece.is_ok()));
-            "enough"
+        .post(
+            "/early",
+            |_: Context<()>, mut body: BodyStream| async move {
+                let first = body.next().await;
+                assert!(first.is_some_and(|piece| piece.is_ok()));
+                "enough"
+            },
+        )
+        .post("/unread", |_: Context<()>, _: BodyStream| async {
+            "at once"
         })
-        .post("/unread", |_: Context<()>, _: BodyStream| async { "at once" })
-        .post("/unread-later", |_: Context<()>, body: BodyStream| async move {
-            sleep(Duration::from_millis(50)).await;
-            drop(body);
-            sleep(Duration::from_millis(50)).await;
-            "later"
-        })
+        .post(
+            "/unread-later",
+            |_: Context<()>, body: BodyStream| async move {
+                sleep(Duration::from_millis(50)).await;
+                drop(body);
+                sleep(Duration::from_millis(50)).await;
+                "later"
+            },
+        )
         .post("/never", |_: Context<()>, body: BodyStream| async move {
             sleep(Duration::from_secs(3600)).await;
             drop(body);
@@ -121,7 +132,9 @@ fn uploads_arrive_whole_chunked_or_not() {
                 client.send("\r\n");
             }
             // The next request is there before this one is answered.
-            client.send("0\r\nT: v\r\n\r\nPOST /unread HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\nx");
+            client.send(
+                "0\r\nT: v\r\n\r\nPOST /unread HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\nx",
+            );
             assert_eq!(client.answer().text(), sum(&body), "{engine}");
             assert_eq!(client.answer().text(), "at once", "{engine}");
         }
@@ -140,8 +153,7 @@ fn a_client_is_read_no_faster_than_its_handler_reads() {
         let mut writer = client.stream.try_clone().unwrap();
         let size = 24 * MIB;
         let feeder = std::thread::spawn(move || {
-            let head =
-                format!("POST /slow HTTP/1.1\r\nHost: t\r\nContent-Length: {size}\r\n\r\n");
+            let head = format!("POST /slow HTTP/1.1\r\nHost: t\r\nContent-Length: {size}\r\n\r\n");
             writer.write_all(head.as_bytes()).unwrap();
             writer.write_all(&vec![b'x'; size]).unwrap();
         });
@@ -348,7 +360,11 @@ fn a_stream_is_sent_as_it_is_written() {
         client.send("GET /sized/6 HTTP/1.1\r\nHost: t\r\n\r\n");
         let mut sender = given.recv().unwrap();
         sender.try_send("abc").unwrap();
-        assert!(client.take_through(b"\r\n\r\n").contains("Content-Length: 6\r\n"));
+        assert!(
+            client
+                .take_through(b"\r\n\r\n")
+                .contains("Content-Length: 6\r\n")
+        );
         assert_eq!(client.take(3), b"abc");
         sender.try_send("def").unwrap();
         sender.finish();
@@ -483,7 +499,10 @@ fn a_slow_reader_slows_its_writer() {
             client.send(format!("GET /{place} HTTP/1.1\r\nHost: t\r\n\r\n"));
             std::thread::sleep(Duration::from_millis(200));
             let before = written.load(SeqCst);
-            assert!(before < PIECES * 3 / 4, "{engine}: {place}: {before} written");
+            assert!(
+                before < PIECES * 3 / 4,
+                "{engine}: {place}: {before} written"
+            );
             let answer = client.answer();
             assert_eq!(answer.body.len(), 20_000 * PIECES as usize, "{place}");
             assert!(answer.body.iter().all(|b| *b == b'p'), "{place}");
@@ -505,12 +524,15 @@ fn a_file_that_shrinks_breaks_the_connection() {
         let served = path.clone();
         let server = Server::builder()
             .config(config(engine))
-            .get("/", move |_: &mut (), _: &Request<'_>, response: Response<'_>| -> Answered {
-                match Reply::file(&served) {
-                    Ok(reply) => response.send(reply),
-                    Err(_) => response.status(404).text("no file"),
-                }
-            })
+            .get(
+                "/",
+                move |_: &mut (), _: &Request<'_>, response: Response<'_>| -> Answered {
+                    match Reply::file(&served) {
+                        Ok(reply) => response.send(reply),
+                        Err(_) => response.status(404).text("no file"),
+                    }
+                },
+            )
             .start()
             .unwrap();
         let mut client = Client::narrow(server.addr());

@@ -80,8 +80,7 @@ fn check_15_deferred_answers_from_eight_threads() {
             thread.join().unwrap();
         }
         // One at a time, to an idle server: a wake-up that is lost shows as a client that waits in vain.
-        for number in 0..200 {
-            let client = &mut clients[number];
+        for (number, client) in clients.iter_mut().take(200).enumerate() {
             client.send(format!("GET /defer/{number} HTTP/1.1\r\nHost: t\r\n\r\n"));
             let (text, responder) = deferred.lock().unwrap().recv().unwrap();
             std::thread::yield_now();
@@ -98,7 +97,8 @@ fn a_responder_that_is_dropped_answers_500() {
     for engine in engines() {
         let (server, deferred) = deferring(config(engine));
         let mut client = Client::new(server.addr());
-        client.send("GET /defer/a HTTP/1.1\r\nHost: t\r\n\r\nGET /plain HTTP/1.1\r\nHost: t\r\n\r\n");
+        client
+            .send("GET /defer/a HTTP/1.1\r\nHost: t\r\n\r\nGET /plain HTTP/1.1\r\nHost: t\r\n\r\n");
         drop(deferred.recv().unwrap());
         assert_eq!(client.answer().status, 500, "{engine}");
         assert_eq!(client.answer().text(), "plain", "{engine}");
@@ -189,7 +189,9 @@ fn hooked(engine: EngineKind, log: &Log) -> Running {
         .on_deferred(|_, _| panic!("on purpose"))
         .on_deferred(move |_, event| {
             let body = String::from_utf8_lossy(event.body()).into_owned();
-            b.lock().unwrap().push(format!("b {} {body}", event.connection()));
+            b.lock()
+                .unwrap()
+                .push(format!("b {} {body}", event.connection()));
         })
         .get(
             "/defer",

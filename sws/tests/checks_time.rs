@@ -31,9 +31,8 @@ fn check_18_thousands_of_deadlines_at_once() {
                 let mut client = Client::new(server.addr());
                 match number % 4 {
                     0 => client.send("GET / HTTP/1.1\r\nHos"),
-                    1 => client.send(
-                        "POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nabc",
-                    ),
+                    1 => client
+                        .send("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\nabc"),
                     2 => assert_eq!(client.get("/").text(), "root"),
                     _ => {}
                 }

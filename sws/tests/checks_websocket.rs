@@ -10,8 +10,7 @@ use std::{
     time::Duration,
 };
 use sws::{
-    Config, ConnId, Rejection, Reply, Request, Response, Running, Server,
-    WebSocketOverflow,
+    Config, ConnId, Rejection, Reply, Request, Response, Running, Server, WebSocketOverflow,
     ws::{CloseCode, Closed, Message, Options, SendError, Sender, Socket, Topic, WebSocket},
 };
 
@@ -165,7 +164,11 @@ fn check_13_ten_frames_in_a_segment_and_one_in_ten() {
         client.send(bytes);
         frames::opened(&mut client);
         for number in 0..10 {
-            assert_eq!(frames::next_text(&mut client), number.to_string(), "{engine}");
+            assert_eq!(
+                frames::next_text(&mut client),
+                number.to_string(),
+                "{engine}"
+            );
         }
         for length in [10, 200, 70_000] {
             let payload = common::pattern(length);
@@ -284,7 +287,10 @@ fn closing_is_told_to_both_sides() {
             (frames::frame(true, 3, "x"), 1002),
             (frames::frame(true, frames::TEXT, b"\xff"), 1007),
             (frames::text("panic"), 1011),
-            (frames::frame(true, frames::BINARY, vec![0; 1 << 20 | 1]), 1009),
+            (
+                frames::frame(true, frames::BINARY, vec![0; 1 << 20 | 1]),
+                1009,
+            ),
         ];
         for (bytes, code) in cases {
             let mut client = started.open();

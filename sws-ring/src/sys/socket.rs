@@ -49,6 +49,21 @@ pub fn send_queue(fd: RawFd) -> io::Result<u32> {
     Ok(bytes.max(0) as u32)
 }
 
+/// Whether the peer will send no more: its FIN or a reset has come, whatever it sent before and nobody has read.
+/// `broken`: a reset alone counts.
+pub fn hung_up(fd: RawFd, broken: bool) -> bool {
+    let events = if broken { 0 } else { libc::POLLRDHUP };
+    let mut poll = libc::pollfd {
+        fd,
+        events,
+        revents: 0,
+    };
+    // SAFETY: the call reads and writes one `pollfd`; it does not wait.
+    let count = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    // Errors and hang-ups of both directions are reported unasked.
+    count > 0 && poll.revents != 0
+}
+
 /// Makes `close` reset the connection instead of lingering in TIME_WAIT.
 pub fn set_linger_zero(fd: RawFd) -> io::Result<()> {
     set(

@@ -28,6 +28,8 @@ const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 const BATCH_KEEP_BYTES: usize = 512 * 1024;
 /// How long accepting waits when there are no descriptors.
 const ACCEPT_RETRY_TICKS: u32 = 1;
+/// How often it is looked whether a peer whose input is held back is still there.
+const HELD_LOOK_TICKS: u32 = 10;
 /// How long a peer may take to close after our FIN.
 const LINGER: Duration = Duration::from_secs(5);
 /// How long a connection that has not said anything yet may still do so once a stop is asked for.
@@ -408,10 +410,33 @@ impl<P: Protocol, H: Host> Core<P, H> {
         self.due = due;
     }
 
+    /// While no input is taken nothing tells that the peer has gone, so it is looked for, unless a deadline is at hand anyway.
+    pub(super) fn watch_held(&mut self, index: u32) {
+        if self.timeouts.answer == TICKS_MAX {
+            self.set_deadline(index, HELD_LOOK_TICKS);
+        }
+    }
+
+    fn look_at_held(&mut self, index: u32) {
+        let fd = self.slots[index].fd;
+        if self.host.hung_up(fd, self.half_close) {
+            self.slots[index].flags.set(Flags::BROKEN);
+            self.mark_dirty(index);
+        } else {
+            self.watch_held(index);
+        }
+    }
+
     fn expire_slot(&mut self, index: u32) {
         let sending = Flags::SENDING | Flags::WANTS_WRITABLE;
         if self.slots[index].flags.any(sending) && !self.write_stuck(index) {
             self.set_deadline(index, self.timeouts.write.div_ceil(2));
+            return;
+        }
+        let slot = &mut self.slots[index];
+        let over = Flags::CLOSING | Flags::BROKEN;
+        if slot.held() && self.timeouts.answer == TICKS_MAX && !slot.flags.any(sending | over) {
+            self.look_at_held(index);
             return;
         }
         let slot = &mut self.slots[index];

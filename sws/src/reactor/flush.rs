@@ -38,6 +38,7 @@ impl<E: Engine, P: Protocol, H: Host> Reactor<E, P, H> {
         if slot.flags.any(Flags::BLOCKED) {
             self.hold_back(index);
         } else if slot.held() {
+            self.core.watch_held(index);
             self.pause(index);
         } else if slot.flags.any(Flags::BULK) {
             self.change_to_bulk(index);

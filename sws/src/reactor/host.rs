@@ -23,6 +23,9 @@ pub(crate) trait Host {
     /// Bytes that were sent and the peer has not acknowledged.
     fn send_queue(&self, fd: RawFd) -> io::Result<u32>;
 
+    /// Whether the peer will send no more, whatever of it has not been read. `broken`: a reset alone counts.
+    fn hung_up(&self, fd: RawFd, broken: bool) -> bool;
+
     /// Makes `close` reset the connection.
     fn set_linger_zero(&self, fd: RawFd) -> io::Result<()>;
 }
@@ -56,6 +59,10 @@ impl Host for Os {
 
     fn send_queue(&self, fd: RawFd) -> io::Result<u32> {
         sys::send_queue(fd)
+    }
+
+    fn hung_up(&self, fd: RawFd, broken: bool) -> bool {
+        sys::hung_up(fd, broken)
     }
 
     fn set_linger_zero(&self, fd: RawFd) -> io::Result<()> {

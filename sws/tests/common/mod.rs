@@ -276,7 +276,11 @@ impl Client {
                 let bytes = self.buffer.drain(..at + end.len()).collect();
                 return String::from_utf8(bytes).unwrap();
             }
-            assert!(self.fill(), "EOF: {:?}", String::from_utf8_lossy(&self.buffer));
+            assert!(
+                self.fill(),
+                "EOF: {:?}",
+                String::from_utf8_lossy(&self.buffer)
+            );
         }
     }
 

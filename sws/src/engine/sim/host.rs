@@ -90,6 +90,13 @@ impl Host for SimHost {
         Ok(world.clients[index].queued() as u32)
     }
 
+    fn hung_up(&self, fd: RawFd, broken: bool) -> bool {
+        let world = &mut *self.0.borrow_mut();
+        let index = world.open(fd);
+        let client = &world.clients[index];
+        client.reset || (client.fin && !broken)
+    }
+
     fn set_linger_zero(&self, fd: RawFd) -> io::Result<()> {
         let world = &mut *self.0.borrow_mut();
         let index = world.open(fd);
