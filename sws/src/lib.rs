@@ -1,9 +1,9 @@
-//! sws, the single-worker server: HTTP/1.1 and WebSocket on Linux, with one thread, one io_uring and one event loop for everything
-//! that a request touches.
+//! sws, the single-worker server: HTTP/1.1 and WebSocket on Linux, with one thread, one io_uring and one event loop for
+//! everything that a request touches.
 //!
-//! A *reactor* is a thread with its own ring, connections, buffers and application state. Nothing on the path of a request is
-//! shared, so nothing needs a lock, and state need not be `Send`. More cores mean more reactors, each whole, which share the port
-//! alone.
+//! A *reactor* is a thread with its own ring, connections, buffers and application state. Nothing on the path of a
+//! request is shared, so nothing needs a lock, and state need not be `Send`. More cores mean more reactors, each whole,
+//! which share the port alone.
 //!
 //! ```no_run
 //! use sws::{Answered, Request, Response, Server};
@@ -27,13 +27,15 @@
 //! }
 //! ```
 //!
-//! `run` listens on port 8080 and serves until SIGTERM or SIGINT. A handler answers by using up its [`Response`], so it cannot forget
-//! to and cannot do it twice. The dependencies of what is on this page are `sws`, `serde` (with `derive`) and nothing else.
+//! `run` listens on port 8080 and serves until SIGTERM or SIGINT. A handler answers by using up its [`Response`], so it
+//! cannot forget to and cannot do it twice. The dependencies of what is on this page are `sws`, `serde` (with `derive`)
+//! and nothing else.
 //!
 //! # A REST service
 //!
-//! This one keeps notes: made, listed, read, changed and deleted as JSON, with everything that a client can get wrong answered properly.
-//! `curl -i localhost:8080/notes -H 'Content-Type: application/json' -d '{"text": "buy milk"}'` makes the first.
+//! This one keeps notes: made, listed, read, changed and deleted as JSON, with everything that a client can get wrong
+//! answered properly. `curl -i localhost:8080/notes -H 'Content-Type: application/json' -d '{"text": "buy milk"}'`
+//! makes the first.
 //!
 //! ```no_run
 //! use serde::{Deserialize, Serialize};
@@ -127,7 +129,8 @@
 //!
 //! # Which kind of handler
 //!
-//! All kinds are registered in the same way, with [`Builder::get`] and its like; the arguments of a function say which kind it is.
+//! All kinds are registered in the same way, with [`Builder::get`] and its like; the arguments of a function say which
+//! kind it is.
 //!
 //! | it … | write | it costs |
 //! |---|---|---|
@@ -138,8 +141,8 @@
 //! | is answered by a callback or another thread | a plain function with [`Response::defer`] | a small allocation |
 //! | talks both ways | a [`ws::WebSocket`], registered with [`Builder::ws`] | its own value |
 //!
-//! Whatever its kind, a handler runs on its reactor's thread and **must not block** it: all its other connections wait meanwhile. What computes for
-//! more than a millisecond or calls something that blocks belongs on a worker.
+//! Whatever its kind, a handler runs on its reactor's thread and **must not block** it: all its other connections wait
+//! meanwhile. What computes for more than a millisecond or calls something that blocks belongs on a worker.
 //!
 //! # Waiting, tasks, workers
 //!
@@ -177,13 +180,15 @@
 //! }
 //! ```
 //!
-//! An `async` handler reaches its state by [`Context::with`], which cannot be held across an `await`. If the client goes away, the
-//! handler is dropped at its `await`. More in [tasks and time](guide::tasks) and [workers](guide::workers).
+//! An `async` handler reaches its state by [`Context::with`], which cannot be held across an `await`. If the client
+//! goes away, the handler is dropped at its `await`. More in [tasks and time](guide::tasks) and
+//! [workers](guide::workers).
 //!
 //! # Answering later
 //!
-//! [`Response::defer`] gives a [`Responder`] that any thread may own and that answers exactly once, with a 500 if it is dropped. A
-//! [`Remote`] runs a closure on a reactor, with its state, from any thread. See [answering later](guide::later).
+//! [`Response::defer`] gives a [`Responder`] that any thread may own and that answers exactly once, with a 500 if it is
+//! dropped. A [`Remote`] runs a closure on a reactor, with its state, from any thread. See [answering
+//! later](guide::later).
 //!
 //! ```
 //! use sws::{Answered, Request, Response};
@@ -225,18 +230,20 @@
 //! }
 //! ```
 //!
-//! Handshake, masks, fragments, pings, UTF-8, close codes and limits are the library's business; see [WebSocket](guide::websocket).
+//! Handshake, masks, fragments, pings, UTF-8, close codes and limits are the library's business; see
+//! [WebSocket](guide::websocket).
 //!
 //! # Middleware
 //!
-//! What is to run before and after handlers is a [`middleware::Middleware`], put around a [`Router`]: it sees every request below that router's
-//! prefix, those that no route matches included, and no way of writing a path gets past it. See [middleware](guide::middleware).
+//! What is to run before and after handlers is a [`middleware::Middleware`], put around a [`Router`]: it sees every
+//! request below that router's prefix, those that no route matches included, and no way of writing a path gets past it.
+//! See [middleware](guide::middleware).
 //!
 //! # Configuration
 //!
-//! [`Config`] is a plain structure with defaults that serve; [`Builder::config`] takes it. Values that cannot work are refused at
-//! the start, with the key's name. There is no configuration file and no environment variable: where values come from is the
-//! application's business.
+//! [`Config`] is a plain structure with defaults that serve; [`Builder::config`] takes it. Values that cannot work are
+//! refused at the start, with the key's name. There is no configuration file and no environment variable: where values
+//! come from is the application's business.
 //!
 //! ```
 //! use std::{net::Ipv4Addr, time::Duration};
@@ -253,17 +260,18 @@
 //!
 //! # Where it runs
 //!
-//! On Linux, best from 6.1 on, where io_uring has all that the reactor needs. Where io_uring is not to be had (an older kernel, a container's
-//! seccomp profile, a sysctl) the same reactor runs on epoll, and the start-up line says why; [`EngineKind`] chooses. Docker's default profile
-//! forbids io_uring: `docker run --security-opt seccomp=unconfined --ulimit memlock=-1:-1`. See [deployment](guide::deployment).
+//! On Linux, best from 6.1 on, where io_uring has all that the reactor needs. Where io_uring is not to be had (an older
+//! kernel, a container's seccomp profile, a sysctl) the same reactor runs on epoll, and the start-up line says why;
+//! [`EngineKind`] chooses. Docker's default profile forbids io_uring: `docker run --security-opt seccomp=unconfined
+//! --ulimit memlock=-1:-1`. See [deployment](guide::deployment).
 //!
 //! TLS and HTTP/2 are left to a proxy in front.
 //!
 //! # Further
 //!
 //! * The [guide]: how things are meant to be used, and what goes wrong when they are not.
-//! * `sws/examples/`: `hello`, `rest`, `upload`, `deferred`, `rooms`, `gpu`, `shutdown`, `chat`;
-//!   `cargo run -p sws --example NAME` runs one, and its first lines say what to try.
+//! * `sws/examples/`: `hello`, `rest`, `upload`, `deferred`, `rooms`, `gpu`, `shutdown`, `chat`; `cargo run -p sws
+//!   --example NAME` runs one, and its first lines say what to try.
 
 mod blocks;
 mod body;
