@@ -366,7 +366,7 @@ fn a_client_that_goes_while_it_is_held_back_is_noticed() {
         client.send("GET /forever HTTP/1.1\r\nHost: t\r\n\r\n");
         client.send(vec![b'x'; 100_000]);
         eventually(&server, "it waits", |c| c.tasks == 1);
-        client.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        client.stream.shutdown(Shutdown::Write).unwrap();
         eventually(&server, "it has ended, too", |c| c.tasks == 0);
         expect_clean(&server);
     }
