@@ -153,14 +153,9 @@ impl<S: 'static> Router<S> {
         self
     }
 
-<<<<<<< HEAD
-    /// The longest body, in bytes, that this router's routes take (413 beyond it), if that is less than the configuration's limit. It holds
-    /// for the routers nested in this one, too, unless they say otherwise.
-=======
     /// The longest body, in bytes, that this router's routes take (413 beyond it). It holds for the routers nested in this one, too, unless they
     /// say otherwise. It lowers the configuration's limits ([`body_bytes_max`](crate::Config::body_bytes_max) and, for bodies that are
     /// taken whole, [`body_buffered_bytes_max`](crate::Config::body_buffered_bytes_max)) and cannot raise them.
->>>>>>> h-docs
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.body_bytes_max = Some(bytes);
