@@ -10,6 +10,19 @@ pub(crate) struct Expected {
     pub(crate) head_only: bool,
 }
 
+impl Expected {
+    /// Bytes of the answer, or a little more.
+    pub(crate) fn size(&self) -> usize {
+        let body = match &self.body {
+            None => 0,
+            Some(Body::Pattern { len, .. }) => *len,
+            Some(Body::Text(text)) => text.len(),
+            Some(Body::Raw(bytes)) => bytes.len(),
+        };
+        body + 500
+    }
+}
+
 /// A body that can be told from every other.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {

@@ -119,6 +119,8 @@ pub(crate) enum Server {
 pub(crate) struct Client {
     pub(crate) script: Script,
     pub(crate) reader: Reader,
+    /// The longest answer, about.
+    pub(crate) longest: usize,
     /// Bytes of the script that have reached the server's end; that the reactor was told of.
     pub(crate) arrived: usize,
     pub(crate) received: usize,
@@ -149,6 +151,12 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(mut script: Script) -> Self {
         Self {
+            longest: script
+                .expected
+                .iter()
+                .map(Expected::size)
+                .max()
+                .unwrap_or(0),
             reader: Reader::new(std::mem::take(&mut script.expected)),
             script,
             arrived: 0,

@@ -99,6 +99,8 @@ pub(crate) struct World {
     kernel: Kernel,
     random: Random,
     pub(crate) timeouts: Timeouts,
+    /// Unsent bytes above which a connection is not read.
+    pub(crate) high_water: usize,
     /// Milliseconds since the machine was started, and when the reactor last looked.
     now: u64,
     looked: u64,
@@ -132,7 +134,7 @@ pub(crate) struct World {
     engine_gone: bool,
     peers: Arc<Peers>,
     pub(crate) turns: u32,
-    /// Turns in a row in which nothing happened although none was to be waited for.
+    /// Turns in a row in which nothing happened and nothing was sent although none was to be waited for.
     idle_turns: usize,
 }
 
@@ -144,6 +146,7 @@ impl World {
             other: Box::new(|_| Other::Nothing),
             clients: Vec::new(),
             timeouts,
+            high_water: usize::MAX / 4,
             now,
             looked: now / COARSE_MILLIS * COARSE_MILLIS,
             looked_before: now,

@@ -11,6 +11,8 @@ use sws_ring::Token;
 
 /// Bytes of one receive of a long body, or of one at once.
 const LARGE_BYTES: usize = 100_000;
+/// Output of one connection in a turn that is not looked at before the turn's end.
+const BATCH_SHARE: usize = 64 * 1024;
 /// Receives of one connection before others get theirs.
 const RECEIVES: usize = 2;
 
@@ -162,9 +164,14 @@ impl<const LARGE: bool> Sim<LARGE> {
         let world = &mut *self.0.borrow_mut();
         let fired = world.batch.iter().any(|&(other, _)| other == index);
         let (now, short) = (world.looked, world.chance(world.kernel.short));
+        let high_water = world.high_water;
+        world.idle_turns = 0;
         let client = &mut world.clients[index];
         assert!(!fired && client.send.is_none(), "sends overtake");
         assert!(client.server == Server::Open, "a send after FIN");
+        // What was just too little to stop for, what one look at the input may add to it, and a turn's share of the batch.
+        let most = 2 * (high_water + client.longest) + BATCH_SHARE;
+        assert!(len as usize <= most, "{len} bytes are unsent");
         if !world.kernel.immediate {
             return None;
         }

@@ -1,7 +1,8 @@
 //! The service that the simulated clients talk to: handlers of every kind, which answer when the script lets them.
 
 use crate::{
-    Answered, BodySink, BodyStream, Context, Reply, Request, Responder, Response, Router,
+    Answered, BodySink, BodyStream, Context, Rejection, Reply, Request, Responder, Response,
+    Router,
     engine::sim::{Other, Random, answers::pattern},
     next,
     ws::{Message, Socket, WebSocket},
@@ -171,6 +172,14 @@ pub(super) fn router() -> Router<App> {
         app.waits.borrow_mut().push(Waits::Drops(responder));
         answered
     };
+    // Its answer comes when the next request is being worked on, and is nobody's.
+    let rejects = |app: &mut App, _: &Request<'_>, response: Response<'_>| {
+        let (responder, _) = response.defer();
+        app.waits
+            .borrow_mut()
+            .push(Waits::Responder(responder, 0, 10));
+        Err::<Answered, _>(Rejection::new(403, "no"))
+    };
     let never = |app: &mut App, _: &Request<'_>, response: Response<'_>| {
         let (responder, answered) = response.defer();
         app.never.borrow_mut().push(responder);
@@ -183,6 +192,7 @@ pub(super) fn router() -> Router<App> {
         .get("/later/{id}/{len}", later)
         .get("/drops", drops)
         .get("/never", never)
+        .get("/rejects", rejects)
         .get("/wait/{id}/{len}", wait)
         .get("/pieces/{id}/{len}", pieces)
         .post("/slow", slow_length)

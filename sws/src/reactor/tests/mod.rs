@@ -58,6 +58,7 @@ fn play(scene: Scene) -> (Rc<RefCell<World>>, Counters) {
         timeouts,
         Arc::clone(&peers),
     )));
+    world.borrow_mut().high_water = config.output_high_water_bytes;
     for script in clients {
         world.borrow_mut().add(script);
     }

@@ -91,6 +91,9 @@ pub(super) fn client(random: &mut Random, theme: Theme, config: &Config, id: usi
     for _ in 0..random.below(longest + 1) {
         talk.request(random);
     }
+    if random.one_in(100) {
+        talk.flood(random);
+    }
     let late = match theme {
         Theme::Late if random.one_in(2) => Some(talk.late(random, config)),
         _ => None,
@@ -188,7 +191,7 @@ impl Talk {
     fn request(&mut self, random: &mut Random) {
         self.id += 1;
         let (id, len) = (self.id, size(random));
-        match random.below(18) {
+        match random.below(19) {
             0..4 => self.get("GET", len, ""),
             4 => self.get(
                 "GET",
@@ -221,6 +224,11 @@ impl Talk {
             }
             16 => {
                 self.waits = true;
+                self.say(format_args!("GET /rejects HTTP/1.1\r\nHost: t\r\n\r\n"));
+                self.expect(403, None, false);
+            }
+            17 => {
+                self.waits = true;
                 self.say(format_args!("GET /drops HTTP/1.1\r\nHost: t\r\n\r\n"));
                 self.expect(500, None, false);
             }
@@ -229,6 +237,14 @@ impl Talk {
                 self.post(random, "/slow", &pattern(id, len));
                 self.expect(200, Some(Body::Text(len.to_string())), false);
             }
+        }
+    }
+
+    /// Many small requests, whose answers together are more than may wait to be sent.
+    fn flood(&mut self, random: &mut Random) {
+        for _ in 0..800 {
+            self.id += 1;
+            self.get("GET", random.below(200), "");
         }
     }
 
