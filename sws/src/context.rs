@@ -2,7 +2,7 @@
 
 use crate::{
     blocks::Collected,
-    connection::ConnRef,
+    connection::{ConnId, ConnRef},
     fields::Fields,
     params::Params,
     rejection::Rejection,
@@ -150,6 +150,11 @@ impl<S> Context<S> {
             .map(|(_, value)| value)
     }
 
+    /// The value of the first query pair with this name, decoded: `%41` is `A`, `+` a space.
+    pub fn query_decoded(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.query_value(name).map(query::decode)
+    }
+
     /// The query, decoded into a structure.
     ///
     /// # Errors
@@ -189,7 +194,14 @@ impl<S> Context<S> {
         std::str::from_utf8(self.header(name)?).ok()
     }
 
-    /// All fields in order.
+    /// All fields with this name (any case), in order.
+    pub fn header_values<'n>(&self, name: &'n str) -> impl Iterator<Item = &[u8]> + use<'_, 'n, S> {
+        self.headers()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// All fields in order: names as sent, values without surrounding space.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> + Clone {
         self.fields().iter()
     }
@@ -227,6 +239,11 @@ impl<S> Context<S> {
     /// The address that the client connects from; `None` if it had gone before the handler began.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.parts.peer
+    }
+
+    /// The connection that the request came over.
+    pub fn connection(&self) -> ConnId {
+        self.parts.conn.id
     }
 
     /// The value of this type that middleware has left.

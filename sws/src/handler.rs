@@ -19,7 +19,10 @@ pub struct Answered(pub(crate) ());
 
 /// What a handler that answers at once returns: [`Answered`], or a `Result` whose error is the answer.
 pub trait IntoAnswered {
-    /// The proof, or why there is no answer yet.
+    /// The proof.
+    ///
+    /// # Errors
+    /// Why there is no answer yet.
     fn into_answered(self) -> Result<Answered, Rejection>;
 }
 

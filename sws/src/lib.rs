@@ -322,7 +322,7 @@ pub use handler::{
 pub use hooks::DeferredEvent;
 pub use middleware::Flow;
 pub use rejection::Rejection;
-pub use remote::{Remote, Responder, Stopped};
+pub use remote::{Remote, Responder, Stopped, remote};
 pub use reply::{IntoReply, Json, Reply};
 pub use request::Request;
 pub use response::{BodyWriter, Response};

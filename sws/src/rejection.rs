@@ -92,6 +92,12 @@ impl From<crate::next::JoinError> for Rejection {
     }
 }
 
+impl From<crate::Stopped> for Rejection {
+    fn from(error: crate::Stopped) -> Self {
+        Self::of_server(503, &error)
+    }
+}
+
 /// 400, which hardly anybody sees: whose body cannot be read has gone, or has been answered already.
 impl From<crate::BodyError> for Rejection {
     fn from(error: crate::BodyError) -> Self {

@@ -8,6 +8,7 @@ use crate::{
 };
 use std::{
     any::Any,
+    cell::RefCell,
     fmt,
     marker::PhantomData,
     sync::{
@@ -132,6 +133,44 @@ impl<S: 'static> Remote<S> {
             Err(Stopped)
         }
     }
+}
+
+/// The reactor that runs on this thread, for other threads.
+///
+/// ```
+/// use sws::{Answered, Request, Response, remote};
+///
+/// struct App {
+///     found: Option<String>,
+/// }
+///
+/// fn search(_: &mut App, _: &Request<'_>, response: Response<'_>) -> Answered {
+///     let remote = remote::<App>();
+///     std::thread::spawn(move || {
+///         let found = "what took long to find".to_owned();
+///         // An error: the server has stopped meanwhile.
+///         let _ = remote.invoke(move |app| app.found = Some(found));
+///     });
+///     response.text("it is being searched for\n")
+/// }
+/// ```
+///
+/// # Panics
+/// On a thread that is no reactor, or if the server's state is not an `S`.
+#[expect(
+    clippy::panic,
+    reason = "a mistake of the program's, with a way out of it"
+)]
+pub fn remote<S: 'static>() -> Remote<S> {
+    let Some(local) = local::current() else {
+        panic!("sws::remote: this thread is no reactor; Running::remote gives one to any thread");
+    };
+    assert!(
+        local.state.is::<RefCell<S>>(),
+        "sws::remote: the server's state is not a {}",
+        std::any::type_name::<S>()
+    );
+    Remote::new(Arc::clone(&local.inbox))
 }
 
 impl<S> Clone for Remote<S> {

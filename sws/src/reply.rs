@@ -217,6 +217,7 @@ impl Reply {
         }
         let own = OWN_FIELDS.iter().any(|own| name.eq_ignore_ascii_case(own));
         if own || response::try_header(&mut Vec::new(), &name, value).is_err() {
+            response_is_refused(&name);
             self.invalid = true;
             return;
         }
@@ -235,6 +236,9 @@ impl Reply {
 
     /// Removes all fields of this name (any case).
     pub fn remove_header(&mut self, name: &str) {
+        if name.eq_ignore_ascii_case("content-type") {
+            self.content_type = None;
+        }
         self.fields
             .retain(|field| !field.name.eq_ignore_ascii_case(name));
     }
@@ -258,6 +262,16 @@ impl Reply {
     /// Replaces the body; the content type stays.
     pub fn set_body(&mut self, bytes: impl Into<Vec<u8>>) {
         self.body = Body::Bytes(bytes.into());
+    }
+}
+
+/// Tells whoever is writing a handler why its answer becomes a 500. Not in release builds, where a client might be what causes it.
+#[cold]
+pub(crate) fn response_is_refused(field: &str) {
+    if cfg!(debug_assertions) {
+        eprintln!(
+            "sws: a handler's answer becomes a 500, because its field {field:?} is not the handler's to set or its value breaks the head"
+        );
     }
 }
 
@@ -292,6 +306,13 @@ impl IntoReply for &'static str {
 
 /// `text/plain`.
 impl IntoReply for String {
+    fn into_reply(self) -> Reply {
+        Reply::text(self)
+    }
+}
+
+/// `text/plain`.
+impl IntoReply for Cow<'static, str> {
     fn into_reply(self) -> Reply {
         Reply::text(self)
     }
@@ -362,6 +383,9 @@ mod tests {
         assert!(Reply::empty().header("Content-Length", "3").invalid);
         let reply = Reply::text("x").header("content-type", "text/css");
         assert_eq!(reply.get_header("Content-Type"), Some(&b"text/css"[..]));
+        let mut reply = reply;
+        reply.remove_header("CONTENT-TYPE");
+        assert_eq!(reply.get_header("Content-Type"), None);
     }
 
     #[test]

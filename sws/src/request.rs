@@ -141,6 +141,11 @@ impl<'a> Request<'a> {
             .map(|(_, value)| value)
     }
 
+    /// The value of the first query pair with this name, decoded: `%41` is `A`, `+` a space.
+    pub fn query_decoded(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.query_value(name).map(query::decode)
+    }
+
     /// The query, decoded into a structure.
     ///
     /// # Errors

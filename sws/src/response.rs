@@ -5,7 +5,7 @@ use crate::{
     handler::Answered,
     local,
     remote::{Inbox, Responder},
-    reply::{Field, IntoReply, Reply},
+    reply::{Field, IntoReply, Reply, response_is_refused},
 };
 use serde::Serialize;
 use std::{
@@ -157,9 +157,10 @@ impl<'a> Response<'a> {
         self
     }
 
-    /// Adds a field. `Content-Length`, `Content-Type`, `Transfer-Encoding`, `Connection` and `Date` are this
-    /// type's own business; those, and a name or value that would break the head (RFC 9110, 5.5), turn the
-    /// answer into a 500 rather than into a response-splitting hole.
+    /// Adds a field. `Content-Length`, `Content-Type` (an argument of [`body`](Self::body)), `Transfer-Encoding`, `Connection`
+    /// ([`close`](Self::close)) and `Date` are this type's own business; those, and a name or value that would break the head
+    /// (RFC 9110, 5.5), turn the answer into a 500 rather than into a response-splitting hole. Debug builds say so on standard
+    /// error.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         const OWN: [&str; 5] = [
             "content-length",
@@ -170,6 +171,7 @@ impl<'a> Response<'a> {
         ];
         let own = OWN.iter().any(|own| name.eq_ignore_ascii_case(own));
         if own || response::try_header(self.fields, name, value.as_ref()).is_err() {
+            response_is_refused(name);
             self.invalid_field = true;
         }
         self
@@ -183,7 +185,8 @@ impl<'a> Response<'a> {
         self
     }
 
-    /// Answers with `text/plain`.
+    /// Answers with `text/plain`, of which the charset is not said; for anything but ASCII that browsers are to show, say it with
+    /// [`body`](Self::body).
     #[inline]
     pub fn text(self, body: impl AsRef<[u8]>) -> Answered {
         let plain = self.status == 200 && self.persistence == Persistence::Implied;

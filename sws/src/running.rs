@@ -23,7 +23,8 @@ pub(crate) enum Event {
     Signal,
 }
 
-/// A server that serves. Dropping it stops it gracefully.
+/// A server that serves. Dropping it stops it gracefully, which waits as [`stop`](Self::stop) does.
+#[must_use = "the server stops when this is dropped: wait for it"]
 pub struct Running<S = ()> {
     addr: SocketAddr,
     peers: Arc<Peers>,

@@ -29,6 +29,7 @@ pub struct ReactorInfo {
 pub(crate) type StateMaker<S> = Arc<dyn Fn(ReactorInfo) -> S + Send + Sync>;
 
 /// Collects routes, state and configuration; the first mistake is reported by [`start`](Self::start).
+#[must_use = "nothing is served before it is started"]
 pub struct Builder<S> {
     config: Config,
     router: Router<S>,
@@ -194,6 +195,11 @@ impl<S: 'static> Builder<S> {
     }
 
     /// Starts the reactors and returns once all of them serve.
+    ///
+    /// # Errors
+    /// [`Error::Config`] and [`Error::Route`] for what cannot work, [`Error::Listen`] for an address that cannot be had,
+    /// [`Error::Engine`] if io_uring was insisted on and is not to be had, [`Error::Reactor`] for threads and descriptors. Nothing is
+    /// left running then.
     pub fn start(self) -> Result<Running<S>, Error> {
         if let Some(problem) = self.problem {
             return Err(problem);
@@ -229,13 +235,20 @@ impl<S: 'static> Builder<S> {
         }
     }
 
-    /// Starts and serves until SIGTERM or SIGINT, then stops gracefully. A second signal ends the process at once.
+    /// Starts and serves until SIGTERM or SIGINT, then stops gracefully. A second signal ends the process at once. The start-up line
+    /// goes to standard error.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); [`Error::Reactor`] if an event loop broke later.
     pub fn run(self) -> Result<(), Error> {
         self.run_with(|_| ())
     }
 
     /// As [`run`](Self::run); `started` is called once the server serves, to take what it needs of it: a
     /// [`Remote`](crate::Remote), a [`Stopper`](crate::Stopper), the counters.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
     pub fn run_with(self, started: impl FnOnce(&Running<S>)) -> Result<(), Error> {
         let signals = signal_hook::iterator::Signals::new([libc::SIGTERM, libc::SIGINT])
             .map_err(Error::Reactor)?;

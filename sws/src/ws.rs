@@ -79,7 +79,10 @@ pub enum Closed {
 /// Makes the value for a new connection: a function `fn(&mut S, &Request) -> W`, or one that may refuse with
 /// `Result<W, impl IntoReply>`. `Kind` is always inferred.
 pub trait Open<S, Kind>: Send + Sync + 'static {
-    /// The value, or the answer to a request that is refused.
+    /// The value for a connection whose handshake is in order.
+    ///
+    /// # Errors
+    /// The answer to a request that is refused.
     fn open(
         &self,
         state: &mut S,
