@@ -10,6 +10,7 @@
 )]
 
 pub mod frames;
+pub mod sources;
 
 use socket2::{Domain, Socket, Type};
 use std::{
