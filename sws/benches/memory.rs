@@ -38,12 +38,30 @@ fn main() -> Result<()> {
     let files = usize::try_from(sws_ring::sys::raise_nofile()?.soft).unwrap_or(usize::MAX);
     let room = files.saturating_sub(SPARE_DESCRIPTORS + FIRST);
     println!("{files} descriptors a process");
-    println!("{:<12}{:<44}{:>9}{:>12}{:>12}", "engine", "what", "count", "bytes each", "of them heap");
+    println!(
+        "{:<12}{:<44}{:>9}{:>12}{:>12}",
+        "engine", "what", "count", "bytes each", "of them heap"
+    );
     for engine in [EngineKind::IoUring, EngineKind::Epoll] {
         measure(engine, "idle keep-alive connections", "/", IDLE.min(room))?;
-        measure(engine, "async handlers that wait for a timer", "/wait", WAITING.min(room))?;
-        measure(engine, "the same on connections that were there", "/both", WAITING.min(room))?;
-        measure(engine, "tasks that wait for a timer, no connection", "/tasks", WAITING)?;
+        measure(
+            engine,
+            "async handlers that wait for a timer",
+            "/wait",
+            WAITING.min(room),
+        )?;
+        measure(
+            engine,
+            "the same on connections that were there",
+            "/both",
+            WAITING.min(room),
+        )?;
+        measure(
+            engine,
+            "tasks that wait for a timer, no connection",
+            "/tasks",
+            WAITING,
+        )?;
     }
     Ok(())
 }
@@ -58,9 +76,10 @@ fn run_server(engine: EngineKind) -> Result<()> {
             idle_timeout: LONG,
             ..Config::default()
         })
-        .get("/", |_: &mut (), _: &Request<'_>, response: Response<'_>| {
-            response.text("ready")
-        })
+        .get(
+            "/",
+            |_: &mut (), _: &Request<'_>, response: Response<'_>| response.text("ready"),
+        )
         .get("/wait", |_: Context<()>| async {
             sws::time::sleep(LONG).await;
             "late"
@@ -164,7 +183,11 @@ fn answered(stream: &mut TcpStream) -> Result<()> {
     if answer[..count].ends_with(b"ready") {
         Ok(())
     } else {
-        Err(format!("not served: {:?}", String::from_utf8_lossy(&answer[..count])).into())
+        Err(format!(
+            "not served: {:?}",
+            String::from_utf8_lossy(&answer[..count])
+        )
+        .into())
     }
 }
 

@@ -38,13 +38,24 @@ fn main() -> Result<()> {
     if !std::env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    println!("{:<12}{:<44}{:>9}{:>9}{:>9}", "engine", "microseconds until the peer has it", "p50", "p99", "max");
+    println!(
+        "{:<12}{:<44}{:>9}{:>9}{:>9}",
+        "engine", "microseconds until the peer has it", "p50", "p99", "max"
+    );
     for engine in [EngineKind::IoUring, EngineKind::Epoll] {
         let clock = Arc::new(AtomicU64::new(0));
         let (server, responders) = start(engine, &clock)?;
-        print(engine, "Remote::invoke, sent to a WebSocket", invoke(&server)?);
+        print(
+            engine,
+            "Remote::invoke, sent to a WebSocket",
+            invoke(&server)?,
+        );
         print(engine, "Responder::send", respond(&server, &responders)?);
-        print(engine, "a worker's result, answered by a handler", work(&server, &clock)?);
+        print(
+            engine,
+            "a worker's result, answered by a handler",
+            work(&server, &clock)?,
+        );
         let nanos = burst(&server)?;
         let text = format!("nanoseconds an invoke, {THREADS} threads, {INVOKES} each");
         println!("{:<12}{text:<44}{nanos:>9}", engine.as_str());

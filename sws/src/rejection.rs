@@ -74,6 +74,26 @@ impl IntoReply for Rejection {
     }
 }
 
+/// What can go wrong on the way to an answer is answered like the [`Rejection`] that it becomes.
+macro_rules! answered_as_rejections {
+    ($($error:ty),+) => {$(
+        impl IntoReply for $error {
+            fn into_reply(self) -> Reply {
+                Rejection::from(self).into_reply()
+            }
+        }
+    )+};
+}
+
+answered_as_rejections!(
+    crate::next::SubmitError,
+    crate::next::TooManyTasks,
+    crate::next::JoinError,
+    crate::time::Elapsed,
+    crate::Stopped,
+    crate::BodyError
+);
+
 impl From<crate::next::SubmitError> for Rejection {
     fn from(error: crate::next::SubmitError) -> Self {
         Self::of_server(error.status(), &error)
@@ -119,5 +139,31 @@ impl Rejection {
             503 => Self::new(503, "the server is busy"),
             _ => Self::internal(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_answers_with_their_status() {
+        assert_eq!(
+            crate::next::SubmitError::QueueFull
+                .into_reply()
+                .status_code(),
+            503
+        );
+        assert_eq!(
+            crate::next::SubmitError::NoPool.into_reply().status_code(),
+            500
+        );
+        assert_eq!(
+            crate::next::JoinError::Cancelled.into_reply().status_code(),
+            500
+        );
+        let both: Result<&str, crate::next::SubmitError> = Err(crate::next::SubmitError::Stopped);
+        assert_eq!(both.into_reply().status_code(), 503);
+        assert_eq!(Rejection::new(200, "no error").status(), 500);
     }
 }

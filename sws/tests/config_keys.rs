@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 use sws::{
-    Answered, BodySink, Config, Context, EngineKind, Rejection, ReactorInfo, Request, Response,
+    Answered, BodySink, Config, Context, EngineKind, ReactorInfo, Rejection, Request, Response,
     Server, next,
     ws::{Message, Socket},
 };
@@ -130,7 +130,11 @@ fn a_bad_value_is_refused_by_its_keys_name() {
             let error = Server::builder().config(bad).start().unwrap_err();
             let text = error.to_string();
             let named = format!("configuration: {}: ", row.key);
-            assert!(text.starts_with(&named), "{text:?} does not name {}", row.key);
+            assert!(
+                text.starts_with(&named),
+                "{text:?} does not name {}",
+                row.key
+            );
             refused += 1;
         }
     }
@@ -218,7 +222,10 @@ fn worker_stack_bytes() {
             let this = libc::pthread_self();
             assert_eq!(0, libc::pthread_getattr_np(this, attributes.as_mut_ptr()));
             let attributes = attributes.as_mut_ptr();
-            assert_eq!(0, libc::pthread_attr_getstacksize(attributes, &raw mut bytes));
+            assert_eq!(
+                0,
+                libc::pthread_attr_getstacksize(attributes, &raw mut bytes)
+            );
             libc::pthread_attr_destroy(attributes);
         }
         bytes
@@ -277,15 +284,24 @@ fn limits_of_a_request() {
         let body = "x".repeat(bytes);
         format!("POST {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {bytes}\r\n\r\n{body}")
     };
-    let get = |target: &str, fields: &str| format!("GET {target} HTTP/1.1\r\nHost: t\r\n{fields}\r\n");
+    let get =
+        |target: &str, fields: &str| format!("GET {target} HTTP/1.1\r\nHost: t\r\n{fields}\r\n");
     let long = format!("X: {}\r\n", "y".repeat(1000));
     let target = format!("/query?{}", "z".repeat(93));
     let cases: [(fn(&mut Config), String, u16); 5] = [
-        (|c| (c.head_bytes_max, c.target_bytes_max) = (1000, 500), get("/", &long), 431),
+        (
+            |c| (c.head_bytes_max, c.target_bytes_max) = (1000, 500),
+            get("/", &long),
+            431,
+        ),
         (|c| c.headers_max = 5, get("/", &"X: y\r\n".repeat(5)), 431),
         (|c| c.target_bytes_max = 99, get(&target, ""), 414),
         (|c| c.body_bytes_max = 999, post("/count", 1000), 413),
-        (|c| c.body_buffered_bytes_max = 999, post("/echo", 1000), 413),
+        (
+            |c| c.body_buffered_bytes_max = 999,
+            post("/echo", 1000),
+            413,
+        ),
     ];
     for engine in engines() {
         for (set, request, status) in &cases {
