@@ -160,7 +160,7 @@ mod tests {
         );
         assert_eq!(
             crate::next::JoinError::Cancelled.into_reply().status_code(),
-            500
+            503
         );
         let both: Result<&str, crate::next::SubmitError> = Err(crate::next::SubmitError::Stopped);
         assert_eq!(both.into_reply().status_code(), 503);

@@ -288,7 +288,8 @@ fn limits_of_a_request() {
         |target: &str, fields: &str| format!("GET {target} HTTP/1.1\r\nHost: t\r\n{fields}\r\n");
     let long = format!("X: {}\r\n", "y".repeat(1000));
     let target = format!("/query?{}", "z".repeat(93));
-    let cases: [(fn(&mut Config), String, u16); 5] = [
+    type Case = (fn(&mut Config), String, u16);
+    let cases: [Case; 5] = [
         (
             |c| (c.head_bytes_max, c.target_bytes_max) = (1000, 500),
             get("/", &long),
