@@ -141,3 +141,139 @@ pub fn same_secret(given: impl AsRef<[u8]>, secret: impl AsRef<[u8]>) -> bool {
     }
     difference == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::middleware::testing::{field, pass};
+    use std::sync::{Arc, Mutex};
+
+    /// Status, and who the handler thinks it is.
+    fn ask(auth: &BasicAuth, authorization: &str) -> (u16, Option<String>) {
+        let mut user = None;
+        let head = format!("GET / HTTP/1.1{authorization}");
+        let (reached, reply) = pass(auth, &head, |request| {
+            user = request.extension::<User>().map(|u| u.name().to_owned());
+            Reply::text("in")
+        });
+        assert_eq!(reached, user.is_some());
+        let challenge = field(&reply, "WWW-Authenticate").is_some();
+        assert_eq!(challenge, reply.status_code() == 401);
+        (reply.status_code(), user)
+    }
+
+    fn basic(text: impl AsRef<[u8]>) -> String {
+        let bytes = text.as_ref();
+        let mut digits = vec![0; bytes.len().div_ceil(3) * 4];
+        STANDARD.encode_slice(bytes, &mut digits).unwrap();
+        format!(
+            "\nAuthorization: Basic {}",
+            String::from_utf8(digits).unwrap()
+        )
+    }
+
+    #[test]
+    fn the_example_of_the_rfc() {
+        let auth = BasicAuth::new("foo", |user, password| {
+            user == "test" && password == "123\u{a3}"
+        });
+        // RFC 7617, 2.1.
+        let (status, user) = ask(&auth, "\nAuthorization: Basic dGVzdDoxMjPCow==");
+        assert_eq!((status, user.as_deref()), (200, Some("test")));
+        let (_, reply) = pass(&auth, "GET / HTTP/1.1", |_| Reply::empty());
+        let challenge = field(&reply, "WWW-Authenticate");
+        assert_eq!(challenge, Some("Basic realm=\"foo\", charset=\"UTF-8\""));
+    }
+
+    #[test]
+    fn name_and_password_are_parted_at_the_first_colon() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&seen);
+        let auth = BasicAuth::new("r", move |user, password| {
+            kept.lock().unwrap().push(format!("{user}|{password}"));
+            true
+        });
+        for (text, expected) in [
+            ("a:b", "a|b"),
+            ("a:b:c", "a|b:c"),
+            (":", "|"),
+            ("a:", "a|"),
+            (":b", "|b"),
+            ("\u{fc}ser name:pass word", "\u{fc}ser name|pass word"),
+        ] {
+            assert_eq!(ask(&auth, &basic(text)).0, 200, "{text:?}");
+            assert_eq!(seen.lock().unwrap().pop().as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_malformed_is_never_checked() {
+        let auth = BasicAuth::new("r", |user, _| panic!("{user:?} was checked"));
+        let ok = basic("a:b");
+        for header in [
+            "",
+            "\nAuthorization:",
+            "\nAuthorization: Basic",
+            "\nAuthorization: Basic ",
+            "\nAuthorization: Bearer YTpi",
+            "\nAuthorization: BasicYTpi",
+            "\nAuthorization: Basic YTpi YTpi",
+            "\nAuthorization: Basic YTpi,",
+            "\nAuthorization: Basic YTpiYw",
+            "\nAuthorization: Basic YTp!",
+            "\nAuthorization: Basic =",
+            "\nAuthorization: Basic YQ==",
+            "\nProxy-Authorization: Basic YTpi",
+            &basic("no colon"),
+            &basic("a:\nb"),
+            &basic("a\0:b"),
+            &basic("a:b\u{85}"),
+            &basic(b"\xff:b"),
+            &format!("{ok}{ok}"),
+            &basic("a:b").replace("Basic ", "Basic\t"),
+        ] {
+            assert_eq!(ask(&auth, header), (401, None), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_has_any_case_and_any_space_behind_it() {
+        let auth = BasicAuth::new("r", |user, password| (user, password) == ("a", "b"));
+        for header in ["BASIC YTpi", "basic  YTpi", "bAsIc YTpi"] {
+            assert_eq!(
+                ask(&auth, &format!("\nAuthorization: {header}")).0,
+                200,
+                "{header}"
+            );
+        }
+        for text in ["a:B", "a:b ", "A:b", "a:bb"] {
+            assert_eq!(ask(&auth, &basic(text)).0, 401, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_realm_cannot_break_the_field() {
+        let auth = BasicAuth::new("a \"b\" \\ c\r\nd \u{e4}", |_, _| false);
+        let (_, reply) = pass(&auth, "GET / HTTP/1.1", |_| Reply::empty());
+        assert!(!reply.invalid);
+        let expected = "Basic realm=\"a \\\"b\\\" \\\\ c  d \u{e4}\", charset=\"UTF-8\"";
+        assert_eq!(field(&reply, "WWW-Authenticate"), Some(expected));
+    }
+
+    #[test]
+    fn secrets_are_the_same_or_not() {
+        for (given, secret, same) in [
+            ("", "", true),
+            ("a", "", false),
+            ("", "a", false),
+            ("abc", "abc", true),
+            ("abd", "abc", false),
+            ("abcabc", "abc", false),
+            ("abc\0", "abc", false),
+            ("ab", "abc", false),
+            ("\0", "", false),
+        ] {
+            assert_eq!(same_secret(given, secret), same, "{given:?} {secret:?}");
+        }
+    }
+}

@@ -240,3 +240,234 @@ fn pack(plain: &[u8], level: u32, deflate: &mut Compress) -> io::Result<Vec<u8>>
     out.extend_from_slice(&crc.amount().to_le_bytes());
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::middleware::testing::{field, pass};
+    use flate2::read::GzDecoder;
+    use std::io::Read;
+
+    const GZIP: &str = "\nAccept-Encoding: gzip";
+
+    fn long() -> String {
+        (0..500).map(|n| format!("line {n}\n")).collect()
+    }
+
+    fn ask(compression: &Compression, method: &str, more: &str, answer: Reply) -> Reply {
+        let head = format!("{method} / HTTP/1.1{more}");
+        let (reached, reply) = pass(compression, &head, |_| answer);
+        assert!(reached && !reply.invalid);
+        reply
+    }
+
+    fn get(more: &str, answer: Reply) -> Reply {
+        ask(&Compression::new(), "GET", more, answer)
+    }
+
+    fn is_packed(reply: &Reply) -> bool {
+        let Some(coding) = field(reply, "Content-Encoding") else {
+            return false;
+        };
+        assert_eq!(coding, "gzip");
+        true
+    }
+
+    fn unpacked(bytes: &[u8]) -> Vec<u8> {
+        let (mut out, mut decoder) = (Vec::new(), GzDecoder::new(bytes));
+        decoder.read_to_end(&mut out).unwrap();
+        assert!(decoder.into_inner().is_empty(), "nothing follows");
+        out
+    }
+
+    #[test]
+    fn what_is_compressed_can_be_decompressed() {
+        let mut state = 7u32;
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        for length in [1024, 1025, 5000, 70_000, 1 << 20] {
+            for level in 1..=9 {
+                // Half of it can be compressed.
+                let body: Vec<u8> = (0..length)
+                    .map(|at| if at % 64 < 32 { noise() } else { b'x' })
+                    .collect();
+                let compression = Compression::new().level(level);
+                let answer = Reply::bytes("text/plain", body.clone());
+                let reply = ask(&compression, "GET", GZIP, answer);
+                assert!(is_packed(&reply), "{length} {level}");
+                assert!(unpacked(reply.body().unwrap()) == body, "{length} {level}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_shrink_stays() {
+        let noise: Vec<u8> = (0..5000u64)
+            .map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 37) as u8 ^ (n.pow(3) >> 5) as u8)
+            .scan(1u32, |state, byte| {
+                *state = state
+                    .wrapping_mul(747_796_405)
+                    .wrapping_add(u32::from(byte) + 1);
+                Some((*state >> 23) as u8)
+            })
+            .collect();
+        let reply = get(GZIP, Reply::bytes("text/plain", noise.clone()));
+        assert!(!is_packed(&reply));
+        assert_eq!(reply.body(), Some(&noise[..]));
+        assert_eq!(field(&reply, "Vary"), Some("Accept-Encoding"));
+    }
+
+    #[test]
+    fn the_client_chooses() {
+        for (accept, packed) in [
+            ("gzip", true),
+            ("GZIP", true),
+            ("x-gzip", true),
+            ("br, gzip;q=0.1", true),
+            ("*", true),
+            ("gzip, identity;q=0.5", true),
+            ("", false),
+            ("identity", false),
+            ("br", false),
+            ("gzip;q=0", false),
+            ("gzip;q=0.5, identity", false),
+            ("*;q=0", false),
+            ("gzip;q=2", false),
+        ] {
+            let more = format!("\nAccept-Encoding: {accept}");
+            let reply = get(&more, Reply::text(long()));
+            assert_eq!(is_packed(&reply), packed, "{accept:?}");
+            assert_eq!(field(&reply, "Vary"), Some("Accept-Encoding"), "{accept:?}");
+            assert_eq!(reply.status_code(), 200);
+        }
+        let reply = get("", Reply::text(long()));
+        assert!(!is_packed(&reply));
+        assert_eq!(field(&reply, "Vary"), Some("Accept-Encoding"));
+    }
+
+    #[test]
+    fn types_are_listed() {
+        let defaults = Compression::new();
+        for (name, compressible) in [
+            ("text/plain", true),
+            ("TEXT/HTML; charset=utf-8", true),
+            ("application/json", true),
+            ("application/problem+json", true),
+            ("application/javascript", true),
+            ("image/svg+xml", true),
+            ("application/atom+xml ; x=y", true),
+            ("application/wasm", true),
+            ("image/png", false),
+            ("application/octet-stream", false),
+            ("application/json5", false),
+            ("font/woff2", false),
+            ("", false),
+        ] {
+            assert_eq!(defaults.is_type(name), compressible, "{name}");
+            let answer = Reply::bytes(name, long());
+            let reply = ask(&defaults, "GET", GZIP, answer);
+            assert_eq!(is_packed(&reply), compressible, "{name}");
+            assert_eq!(field(&reply, "Vary").is_some(), compressible, "{name}");
+        }
+        let own = Compression::new().types(["Image/*", "a/b"]);
+        assert!(own.is_type("image/png") && own.is_type("A/B") && !own.is_type("text/plain"));
+        let mut without = Reply::text(long());
+        without.content_type = None;
+        assert!(!is_packed(&get(GZIP, without)));
+    }
+
+    #[test]
+    fn some_answers_are_left_alone() {
+        let text = || Reply::text(long());
+        for answer in [
+            text().status(204),
+            text().status(205),
+            text().status(206),
+            text().header("Content-Range", "bytes 0-1/2"),
+            text().header("Content-Encoding", "br"),
+            text().header("content-encoding", "identity"),
+            text().header("Cache-Control", "no-transform"),
+            text()
+                .header("Cache-Control", "max-age=1")
+                .header("cache-control", "public,NO-TRANSFORM"),
+            text().header("Repr-Digest", "sha-256=:AAAA:"),
+            Reply::text("x".repeat(1023)),
+            Reply::text("x".repeat((1 << 20) + 1)),
+            Reply::empty(),
+        ] {
+            let before: Vec<String> = answer.fields.iter().map(|f| f.name.to_string()).collect();
+            let (status, body) = (answer.status_code(), answer.body().unwrap().to_owned());
+            let reply = get(GZIP, answer);
+            let after: Vec<String> = reply.fields.iter().map(|f| f.name.to_string()).collect();
+            assert_eq!((after, reply.status_code()), (before, status));
+            assert!(reply.body() == Some(&body[..]));
+        }
+        let (stream, _sender) = Reply::stream("text/plain");
+        let reply = get(GZIP, stream);
+        assert!(!is_packed(&reply) && field(&reply, "Vary").is_none());
+        let not_modified = get(GZIP, Reply::empty().status(304).header("ETag", "\"x\""));
+        assert!(!is_packed(&not_modified));
+        assert_eq!(field(&not_modified, "Vary"), Some("Accept-Encoding"));
+        assert_eq!(field(&not_modified, "ETag"), Some("\"x\""));
+    }
+
+    #[test]
+    fn errors_are_compressed_like_anything_else() {
+        for status in [200, 201, 404, 500] {
+            let reply = get(GZIP, Reply::text(long()).status(status));
+            assert!(is_packed(&reply) && reply.status_code() == status);
+        }
+    }
+
+    #[test]
+    fn the_lengths_can_be_set() {
+        let compression = Compression::new().shortest(100).longest(200);
+        for (length, packed) in [(99, false), (100, true), (200, true), (201, false)] {
+            let reply = ask(&compression, "GET", GZIP, Reply::text("x".repeat(length)));
+            assert_eq!(is_packed(&reply), packed, "{length}");
+        }
+        let reply = ask(
+            &Compression::new().shortest(0),
+            "GET",
+            GZIP,
+            Reply::text(""),
+        );
+        assert!(!is_packed(&reply));
+    }
+
+    #[test]
+    fn tags_become_weak_only_with_the_body() {
+        for (tag, weak) in [("\"a\"", "W/\"a\""), ("W/\"a\"", "W/\"a\""), ("odd", "odd")] {
+            let answer = || {
+                let answer = Reply::text(long()).header("ETag", tag);
+                answer
+                    .header("Accept-Ranges", "bytes")
+                    .header("Vary", "Cookie")
+            };
+            let packed = get(GZIP, answer());
+            assert_eq!(field(&packed, "ETag"), Some(weak));
+            assert_eq!(field(&packed, "Accept-Ranges"), None);
+            assert_eq!(field(&packed, "Vary"), Some("Cookie, Accept-Encoding"));
+            let plain = get("", answer());
+            assert_eq!(field(&plain, "ETag"), Some(tag));
+            assert_eq!(field(&plain, "Accept-Ranges"), Some("bytes"));
+        }
+    }
+
+    #[test]
+    fn head_is_answered_as_get() {
+        let answer = || Reply::text(long()).header("ETag", "\"a\"");
+        let both = ["GET", "HEAD"].map(|method| {
+            let reply = ask(&Compression::new(), method, GZIP, answer());
+            let fields: Vec<String> = reply
+                .fields
+                .iter()
+                .map(|f| format!("{}: {}", f.name, String::from_utf8_lossy(&f.value)))
+                .collect();
+            (reply.body().unwrap().len(), fields)
+        });
+        assert_eq!(both[0], both[1]);
+    }
+}

@@ -286,3 +286,177 @@ fn join(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::middleware::testing::{field, pass};
+
+    const ORIGIN: &str = "Access-Control-Allow-Origin";
+    const A: &str = "https://a.example";
+
+    fn get<O: 'static>(cors: &Cors<O>, origin: Option<&str>, answer: Reply) -> Reply {
+        let origin = origin.map_or_else(String::new, |o| format!("\nOrigin: {o}"));
+        let (reached, reply) = pass(cors, &format!("GET / HTTP/1.1{origin}"), |_| answer);
+        assert!(reached);
+        reply
+    }
+
+    fn preflight<O: 'static>(cors: &Cors<O>, more: &str) -> Reply {
+        let head = format!("OPTIONS /x HTTP/1.1\nAccess-Control-Request-Method: PUT\n{more}");
+        let (reached, reply) = pass(cors, &head, |_| Reply::empty().status(500));
+        assert!(!reached);
+        assert_eq!(reply.status_code(), 204);
+        reply
+    }
+
+    #[test]
+    fn any_origin_is_the_same_answer_for_all() {
+        let cors = Cors::any();
+        for origin in [None, Some(A), Some("null"), Some("garbage \u{e9}")] {
+            for status in [200, 401, 404, 405, 500] {
+                let reply = get(&cors, origin, Reply::text("x").status(status));
+                assert_eq!(field(&reply, ORIGIN), Some("*"));
+                assert_eq!(field(&reply, "Vary"), None);
+                assert_eq!(field(&reply, "Access-Control-Allow-Credentials"), None);
+                assert_eq!(reply.status_code(), status);
+            }
+        }
+    }
+
+    #[test]
+    fn listed_origins_are_echoed_and_always_vary() {
+        let cors = Cors::origins([A, "HTTPS://B.example/", "*", ""]).credentials();
+        for (origin, allowed) in [
+            (Some(A), true),
+            (Some("https://b.example"), true),
+            (None, false),
+            (Some("https://c.example"), false),
+            (Some("https://a.example.evil"), false),
+            (Some("https://a.exampl"), false),
+            (Some("HTTPS://A.EXAMPLE"), false),
+            (Some("null"), false),
+            (Some("*"), false),
+            (Some(""), false),
+        ] {
+            let reply = get(&cors, origin, Reply::text("x").header("Vary", "Accept"));
+            assert_eq!(
+                field(&reply, ORIGIN),
+                origin.filter(|_| allowed),
+                "{origin:?}"
+            );
+            let credentials = field(&reply, "Access-Control-Allow-Credentials");
+            assert_eq!(credentials, allowed.then_some("true"));
+            assert_eq!(field(&reply, "Vary"), Some("Accept, Origin"));
+        }
+        let two = format!("GET / HTTP/1.1\nOrigin: {A}\nOrigin: {A}");
+        let (_, reply) = pass(&cors, &two, |_| Reply::empty());
+        assert_eq!(field(&reply, ORIGIN), None);
+    }
+
+    #[test]
+    fn a_star_is_never_echoed() {
+        for cors in [
+            Cors::matching(|_| true).credentials(),
+            Cors::origins(["*"]).credentials(),
+        ] {
+            assert_eq!(field(&get(&cors, Some("*"), Reply::empty()), ORIGIN), None);
+        }
+        let cors = Cors::matching(|origin| origin.ends_with(".example"));
+        assert_eq!(field(&get(&cors, Some(A), Reply::empty()), ORIGIN), Some(A));
+        let other = get(&cors, Some("https://a.example.org"), Reply::empty());
+        assert_eq!(
+            (field(&other, ORIGIN), field(&other, "Vary")),
+            (None, Some("Origin"))
+        );
+    }
+
+    #[test]
+    fn what_the_handler_says_is_replaced_not_doubled() {
+        let answer = Reply::text("x")
+            .header(ORIGIN, "*")
+            .header("Vary", "Origin");
+        let reply = get(&Cors::origins([A]), Some(A), answer);
+        assert_eq!(
+            (field(&reply, ORIGIN), field(&reply, "Vary")),
+            (Some(A), Some("Origin"))
+        );
+    }
+
+    #[test]
+    fn preflights_say_what_is_allowed() {
+        let reply = preflight(&Cors::any(), &format!("Origin: {A}"));
+        assert_eq!(field(&reply, ORIGIN), Some("*"));
+        let methods = field(&reply, "Access-Control-Allow-Methods");
+        assert_eq!(methods, Some("GET, HEAD, POST, PUT, PATCH, DELETE"));
+        assert_eq!(field(&reply, "Access-Control-Allow-Headers"), None);
+        assert_eq!(field(&reply, "Access-Control-Max-Age"), Some("600"));
+        assert_eq!(
+            field(&reply, "Vary"),
+            Some("Access-Control-Request-Headers")
+        );
+
+        let asked = format!(
+            "Origin: {A}\nAccess-Control-Request-Headers: x-a,\tauthorization\nAccess-Control-Request-Headers: b"
+        );
+        let reply = preflight(&Cors::origins([A]).credentials(), &asked);
+        let headers = field(&reply, "Access-Control-Allow-Headers");
+        assert_eq!(headers, Some("x-a, authorization, b"));
+        assert_eq!(
+            field(&reply, "Access-Control-Allow-Credentials"),
+            Some("true")
+        );
+        assert_eq!(
+            field(&reply, "Vary"),
+            Some("Origin, Access-Control-Request-Headers")
+        );
+        assert!(!reply.invalid);
+
+        let cors = Cors::any()
+            .methods([Method::Get, Method::Other("QUERY")])
+            .headers(["X-A", "X-B"])
+            .expose(["ETag"])
+            .max_age(Duration::ZERO);
+        let reply = preflight(&cors, &asked);
+        assert_eq!(
+            field(&reply, "Access-Control-Allow-Methods"),
+            Some("GET, QUERY")
+        );
+        assert_eq!(
+            field(&reply, "Access-Control-Allow-Headers"),
+            Some("X-A, X-B")
+        );
+        assert_eq!(field(&reply, "Access-Control-Max-Age"), Some("0"));
+        assert_eq!(field(&reply, "Access-Control-Expose-Headers"), None);
+        assert_eq!(field(&reply, "Vary"), None);
+        let reply = get(&cors, Some(A), Reply::empty());
+        assert_eq!(field(&reply, "Access-Control-Expose-Headers"), Some("ETag"));
+        assert_eq!(field(&reply, "Access-Control-Allow-Methods"), None);
+    }
+
+    #[test]
+    fn preflights_of_others_are_answered_without_permission() {
+        let reply = preflight(&Cors::origins([A]), "Origin: https://b.example");
+        let names: Vec<&str> = reply.fields.iter().map(|f| &*f.name).collect();
+        assert_eq!(names, ["Vary"]);
+        assert_eq!(
+            field(&reply, "Vary"),
+            Some("Origin, Access-Control-Request-Headers")
+        );
+    }
+
+    #[test]
+    fn what_is_no_preflight_reaches_its_handler() {
+        for head in [
+            "OPTIONS / HTTP/1.1",
+            "OPTIONS / HTTP/1.1\nOrigin: https://a.example",
+            "OPTIONS / HTTP/1.1\nAccess-Control-Request-Method: PUT",
+            "GET / HTTP/1.1\nOrigin: https://a.example\nAccess-Control-Request-Method: PUT",
+            "options / HTTP/1.1\nOrigin: https://a.example\nAccess-Control-Request-Method: PUT",
+        ] {
+            let (reached, reply) = pass(&Cors::any(), head, |_| Reply::text("x"));
+            assert!(reached, "{head}");
+            assert_eq!(field(&reply, ORIGIN), Some("*"));
+        }
+    }
+}

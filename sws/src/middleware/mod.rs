@@ -34,6 +34,8 @@ mod cors;
 mod fields;
 mod rate_limit;
 mod request_log;
+#[cfg(test)]
+mod testing;
 
 pub use basic_auth::{BasicAuth, User, same_secret};
 pub use compression::Compression;

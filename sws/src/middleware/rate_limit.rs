@@ -249,3 +249,182 @@ impl fmt::Debug for RateLimit {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::middleware::testing::{field, pass, with_request};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_burst_then_the_rate() {
+        let limit = RateLimit::per_second(10).burst(3);
+        let start = 5 * SECOND;
+        for _ in 0..3 {
+            assert_eq!(limit.take(1, start), Ok(()));
+        }
+        assert_eq!(limit.take(1, start), Err(SECOND / 10));
+        // Being refused costs nothing.
+        assert_eq!(limit.take(1, start + 1), Err(SECOND / 10 - 1));
+        assert_eq!(limit.take(1, start + SECOND / 10), Ok(()));
+        assert!(limit.take(1, start + SECOND / 10).is_err());
+        // It does not grow beyond the burst.
+        let later = start + 1000 * SECOND;
+        let passed = (0..10).filter(|_| limit.take(1, later).is_ok()).count();
+        assert_eq!(passed, 3);
+        // Others have their own.
+        assert_eq!(limit.take(2, later), Ok(()));
+    }
+
+    #[test]
+    fn in_the_long_run_the_rate_holds() {
+        for (rate, burst) in [(1, 1), (7, 2), (1000, 50), (u32::MAX, 1)] {
+            let limit = RateLimit::per_second(rate).burst(burst);
+            let step = limit.interval / 3 + 1;
+            let passed = (0..3000u64)
+                .filter(|n| limit.take(9, n * step).is_ok())
+                .count() as u64;
+            let allowed = 3000 * step / limit.interval + u64::from(burst);
+            assert!(
+                passed <= allowed + 1 && passed * 10 >= allowed * 9,
+                "{rate}: {passed} of {allowed}"
+            );
+        }
+    }
+
+    #[test]
+    fn zero_is_taken_as_one_and_the_burst_is_the_rate_unless_said() {
+        let limit = RateLimit::per_minute(0).burst(0);
+        assert_eq!((limit.interval, limit.burst), (60 * SECOND, 1));
+        assert_eq!(limit.take(1, 0), Ok(()));
+        assert_eq!(limit.take(1, 0), Err(60 * SECOND));
+        let limit = RateLimit::per_second(4);
+        assert_eq!((0..9).filter(|_| limit.take(1, 0).is_ok()).count(), 4);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_oldest_are_forgotten() {
+        let limit = RateLimit::per_minute(1).keys_max(1600);
+        let key = |n: u64| limit.hasher.hash_one(n);
+        for n in 0..50_000 {
+            let _ = limit.take(key(n), 0);
+            // One that comes all the time is not forgotten, refused or not.
+            assert_eq!(limit.take(u64::MAX, 0).is_ok(), n == 0, "{n}");
+        }
+        let held: usize = limit
+            .shards
+            .iter()
+            .map(|shard| {
+                let shard = shard.lock().unwrap();
+                shard.young.len() + shard.old.len()
+            })
+            .sum();
+        assert!((800..=1600 + SHARDS).contains(&held), "{held}");
+        assert_eq!(limit.take(key(1), 0), Ok(()));
+        assert!(limit.take(key(49_999), 0).is_err());
+        let none = RateLimit::per_second(1).keys_max(0);
+        assert_eq!(none.take(1, 0), Ok(()));
+        assert!(none.take(1, 0).is_err());
+    }
+
+    #[test]
+    fn all_threads_share_the_buckets() {
+        let limit = RateLimit::per_minute(1).burst(1000);
+        let passed: usize = std::thread::scope(|scope| {
+            let count = || {
+                (0..2000u64)
+                    .filter(|n| limit.take(n % 2, 0).is_ok())
+                    .count()
+            };
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(count)).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).sum()
+        });
+        assert_eq!(passed, 2000);
+    }
+
+    #[test]
+    fn clients_are_addresses_or_prefixes() {
+        let client = |text: &str| client_of(text.parse().unwrap()).to_string();
+        assert_eq!(client("192.0.2.1"), "192.0.2.1");
+        assert_eq!(client("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(client("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(client("2001:db8:1:3::"), "2001:db8:1:3::");
+    }
+
+    #[test]
+    fn forwarded_addresses_are_counted_from_the_right() {
+        let address = |lines: &[&str], place| {
+            let lines: String = lines
+                .iter()
+                .map(|l| format!("\nX-Forwarded-For: {l}"))
+                .collect();
+            let found = with_request(&format!("GET / HTTP/1.1{lines}"), |r| forwarded(r, place));
+            found.map(|ip| ip.to_string())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(address(&["1.1.1.1, 2.2.2.2"], 1), some("2.2.2.2"));
+        assert_eq!(address(&["1.1.1.1, 2.2.2.2"], 2), some("1.1.1.1"));
+        assert_eq!(address(&["1.1.1.1, 2.2.2.2"], 3), None);
+        assert_eq!(address(&["1.1.1.1", "2.2.2.2,3.3.3.3"], 2), some("2.2.2.2"));
+        assert_eq!(address(&["1.1.1.1:80"], 1), some("1.1.1.1"));
+        assert_eq!(address(&["2001:db8::1"], 1), some("2001:db8::1"));
+        assert_eq!(address(&["[2001:db8::1]"], 1), some("2001:db8::1"));
+        assert_eq!(address(&["[2001:db8::1]:80"], 1), some("2001:db8::1"));
+        for bad in ["unknown", "_x", "1.1.1", "[1.1.1.1", ""] {
+            assert_eq!(address(&[bad], 1), None, "{bad}");
+        }
+        assert_eq!(address(&[], 1), None);
+    }
+
+    fn statuses(limit: &RateLimit, more: &[&str]) -> Vec<u16> {
+        let ask = |more: &&str| {
+            let (reached, reply) =
+                pass(limit, &format!("GET / HTTP/1.1{more}"), |_| Reply::empty());
+            assert_eq!(reached, reply.status_code() == 200);
+            reply.status_code()
+        };
+        more.iter().map(ask).collect()
+    }
+
+    #[test]
+    fn forwarded_for_is_believed_only_if_told() {
+        let from = |n| format!("\nX-Forwarded-For: 9.9.9.9, 10.0.0.{n}");
+        let (a, b) = (from(1), from(2));
+        let both = [&*a, &*b, &*a, &*b];
+        // Who has gone has no address, but has a bucket.
+        assert_eq!(
+            statuses(&RateLimit::per_minute(1), &both),
+            [200, 429, 429, 429]
+        );
+        let told = RateLimit::per_minute(1).behind_proxies(1);
+        assert_eq!(statuses(&told, &both), [200, 200, 429, 429]);
+        let two = RateLimit::per_minute(1).behind_proxies(2);
+        assert_eq!(statuses(&two, &both), [200, 429, 429, 429]);
+        assert_eq!(
+            statuses(&told.behind_proxies(0), &[&a, &b, &a]),
+            [200, 429, 429]
+        );
+    }
+
+    #[test]
+    fn any_key_will_do() {
+        let limit = RateLimit::per_minute(1)
+            .key(|request| request.header_str("x-api-key").map(str::to_owned));
+        let (a, b) = ("\nX-Api-Key: a", "\nX-Api-Key: b");
+        assert_eq!(
+            statuses(&limit, &[a, b, "", a, b, ""]),
+            [200, 200, 200, 429, 429, 429]
+        );
+    }
+
+    #[test]
+    fn who_is_refused_is_told_when_to_come_back() {
+        let limit = RateLimit::per_minute(2).burst(1);
+        assert_eq!(statuses(&limit, &[""]), [200]);
+        let (_, reply) = pass(&limit, "GET / HTTP/1.1", |_| Reply::empty());
+        assert_eq!(reply.status_code(), 429);
+        let seconds: u64 = field(&reply, "Retry-After").unwrap().parse().unwrap();
+        assert!((1..=30).contains(&seconds), "{seconds}");
+    }
+}

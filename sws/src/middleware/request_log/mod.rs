@@ -263,3 +263,137 @@ impl fmt::Debug for RequestLog {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::middleware::{
+        User,
+        testing::{pass, with_request},
+    };
+    use std::sync::Mutex;
+
+    type Seen = Arc<Mutex<Vec<String>>>;
+
+    /// A log that keeps what matters of its records.
+    fn log() -> (RequestLog, Seen) {
+        let seen = Seen::default();
+        let kept = Arc::clone(&seen);
+        let log = RequestLog::each(move |record| {
+            let text = format!(
+                "{} {} {:?} {:?} {:?} {:?}",
+                record.method,
+                record.path,
+                record.query,
+                record.status,
+                record.body_bytes,
+                record.user
+            );
+            kept.lock().unwrap().push(text);
+        });
+        (log, seen)
+    }
+
+    fn taken(seen: &Seen) -> Vec<String> {
+        std::mem::take(&mut seen.lock().unwrap())
+    }
+
+    #[test]
+    fn one_record_for_each_answer() {
+        let (log, seen) = log();
+        let _ = pass(&log, "GET /a?b=c HTTP/1.1", |_| {
+            Reply::text("four").status(404)
+        });
+        let _ = pass(&log, "HEAD /a? HTTP/1.1", |_| Reply::text("four"));
+        let _ = pass(&log, "POST http://t/a HTTP/1.1", |_| Reply::stream("x/y").0);
+        let _ = pass(&log, "OPTIONS * HTTP/1.1", |_| Reply::text("x").status(204));
+        let _ = pass(&log, "GET / HTTP/1.1", |_| Reply::stream_sized("x/y", 7).0);
+        assert_eq!(
+            taken(&seen),
+            [
+                "GET /a Some(\"b=c\") Some(404) Some(4) None",
+                "HEAD /a Some(\"\") Some(200) Some(0) None",
+                "POST /a None Some(200) None None",
+                "OPTIONS * None Some(204) Some(0) None",
+                "GET / None Some(200) Some(7) None",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_request_without_an_answer_is_logged_when_it_is_dropped() {
+        let (log, seen) = log();
+        with_request("GET /a?b HTTP/1.1", |request| {
+            assert!(matches!(log.before(&mut (), request), Flow::Continue));
+            let kept = request.extensions.clone();
+            assert!(taken(&seen).is_empty());
+            request.extensions = crate::extensions::Extensions::default();
+            assert!(taken(&seen).is_empty(), "somebody still has it");
+            drop(kept);
+        });
+        assert_eq!(taken(&seen), ["GET /a Some(\"b\") None None None"]);
+    }
+
+    #[test]
+    fn logs_within_logs_do_not_disturb_each_other() {
+        let ((outer, seen), (inner, also_seen)) = (log(), log());
+        with_request("GET / HTTP/1.1", |request| {
+            let mut reply = Reply::text("x");
+            let logs: [&dyn Middleware<()>; 2] = [&outer, &inner];
+            for log in logs {
+                assert!(matches!(log.before(&mut (), request), Flow::Continue));
+            }
+            request.set_extension(7u8);
+            Middleware::<()>::after(&inner, &mut (), request, &mut reply);
+            assert_eq!((taken(&seen).len(), taken(&also_seen).len()), (0, 1));
+            Middleware::<()>::after(&outer, &mut (), request, &mut reply);
+            assert_eq!((taken(&seen).len(), taken(&also_seen).len()), (1, 0));
+        });
+        assert_eq!((taken(&seen).len(), taken(&also_seen).len()), (0, 0));
+    }
+
+    #[test]
+    fn the_user_is_who_was_found_later() {
+        let (log, seen) = log();
+        let auth = super::super::BasicAuth::new("r", |_, _| true);
+        let head = "GET / HTTP/1.1\nAuthorization: Basic YTpi";
+        let _ = pass(&log, head, |request| {
+            assert!(matches!(auth.before(&mut (), request), Flow::Continue));
+            assert_eq!(request.extension::<User>().map(User::name), Some("a"));
+            Reply::empty()
+        });
+        assert_eq!(taken(&seen), ["GET / None Some(200) Some(0) Some(\"a\")"]);
+    }
+
+    #[test]
+    fn queries_can_be_left_out() {
+        let (log, seen) = log();
+        let _ = pass(&log.without_query(), "GET /a?b HTTP/1.1", |_| {
+            Reply::empty()
+        });
+        assert_eq!(taken(&seen), ["GET /a None Some(200) Some(0) None"]);
+    }
+
+    #[test]
+    fn a_function_that_panics_harms_nobody() {
+        let log = RequestLog::each(|_| panic!("on purpose"));
+        let (_, reply) = pass(&log, "GET / HTTP/1.1", |_| Reply::text("x"));
+        assert_eq!(reply.status_code(), 200);
+        with_request("GET / HTTP/1.1", |request| {
+            assert!(matches!(log.before(&mut (), request), Flow::Continue));
+        });
+    }
+
+    #[test]
+    fn lines_come_in_the_chosen_format() {
+        let (reader, sink) = io::pipe().unwrap();
+        let log = RequestLog::to(sink).format(Format::Combined);
+        let head = "GET /a HTTP/1.0\nReferer: here\nUser-Agent: x\"y";
+        let _ = pass(&log, head, |_| Reply::text("abc"));
+        drop(log);
+        let text = io::read_to_string(reader).unwrap();
+        assert!(text.starts_with("- - - ["), "{text}");
+        let end = "\"GET /a HTTP/1.0\" 200 3 \"here\" \"x\\\"y\"\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+}

@@ -260,3 +260,126 @@ pub(super) fn canonical(peer: SocketAddr) -> SocketAddr {
         IpAddr::V6(_) => peer,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record<'static> {
+        Record {
+            time: SystemTime::UNIX_EPOCH + Duration::from_millis(784_111_777_045),
+            peer: Some("192.0.2.7:51234".parse().unwrap()),
+            user: Some("me"),
+            method: "GET",
+            path: "/items",
+            query: Some("page=2"),
+            version: Version::Http11,
+            status: Some(200),
+            body_bytes: Some(5120),
+            duration: Duration::from_micros(412),
+            referer: None,
+            user_agent: Some(b"curl/8.5.0"),
+        }
+    }
+
+    fn unknown() -> Record<'static> {
+        Record {
+            peer: None,
+            user: None,
+            query: None,
+            version: Version::Http10,
+            status: None,
+            body_bytes: None,
+            user_agent: None,
+            ..record()
+        }
+    }
+
+    #[test]
+    fn short() {
+        assert_eq!(
+            record().to_string(),
+            "1994-11-06T08:49:37.045Z 192.0.2.7:51234 GET /items?page=2 200 5120 0.412ms"
+        );
+        assert_eq!(
+            unknown().to_string(),
+            "1994-11-06T08:49:37.045Z - GET /items - - 0.412ms"
+        );
+        assert_eq!(record().write(Format::Short), record().to_string());
+    }
+
+    #[test]
+    fn combined() {
+        assert_eq!(
+            record().write(Format::Combined),
+            "192.0.2.7 - me [06/Nov/1994:08:49:37 +0000] \"GET /items?page=2 HTTP/1.1\" 200 5120 \"-\" \"curl/8.5.0\""
+        );
+        assert_eq!(
+            unknown().write(Format::Combined),
+            "- - - [06/Nov/1994:08:49:37 +0000] \"GET /items HTTP/1.0\" - - \"-\" \"-\""
+        );
+    }
+
+    #[test]
+    fn json() {
+        assert_eq!(
+            record().write(Format::Json),
+            "{\"time\":\"1994-11-06T08:49:37.045Z\",\"peer\":\"192.0.2.7:51234\",\"user\":\"me\",\"method\":\"GET\",\
+             \"path\":\"/items\",\"query\":\"page=2\",\"version\":\"1.1\",\"status\":200,\"body_bytes\":5120,\
+             \"duration_us\":412,\"user_agent\":\"curl/8.5.0\"}"
+        );
+        assert_eq!(
+            unknown().write(Format::Json),
+            "{\"time\":\"1994-11-06T08:49:37.045Z\",\"method\":\"GET\",\"path\":\"/items\",\"version\":\"1.0\",\
+             \"duration_us\":412}"
+        );
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_or_a_parser_would_act_on_is_written() {
+        let text = "a \"b\" \\ \x1b[2J\r\n\t\u{7f}\u{9b}\u{202e}\u{1f600} é";
+        let odd = Record {
+            user: Some(text),
+            path: text,
+            query: Some(text),
+            method: text,
+            referer: Some(b"\xff\x00\""),
+            user_agent: Some(text.as_bytes()),
+            ..record()
+        };
+        for format in [Format::Short, Format::Combined, Format::Json] {
+            let line = odd.write(format);
+            assert!(line.bytes().all(|b| matches!(b, b' '..=b'~')), "{line}");
+        }
+        assert!(odd.to_string().contains("GET") == odd.method.contains("GET"));
+        let combined = odd.combined().to_string();
+        assert!(combined.contains("a \\\"b\\\" \\\\ \\x1b[2J\\x0d\\x0a\\x09\\x7f\\xc2\\x9b"));
+        assert!(combined.contains("\"\\xff\\x00\\\"\""));
+        // What is escaped in JSON is still what it was.
+        let json: serde_json::Value = serde_json::from_str(&odd.json().to_string()).unwrap();
+        assert_eq!(json["path"], text);
+        assert_eq!(json["user_agent"], text);
+        assert_eq!(json["referer"], "\u{fffd}\0\"");
+    }
+
+    #[test]
+    fn moments() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (4_107_542_399, "2100-02-28T23:59:59.000Z"),
+        ] {
+            assert_eq!(Iso(Duration::from_secs(seconds)).to_string(), text);
+        }
+        let mut months = (0..12).map(|n| Iso(Duration::from_secs(n * 2_678_400)).to_string());
+        assert!(months.all(|text| text[5..7].parse().is_ok_and(|m: u8| (1..=12).contains(&m))));
+    }
+
+    #[test]
+    fn mapped_addresses_are_shown_as_what_they_are() {
+        let show = |text: &str| canonical(text.parse().unwrap()).to_string();
+        assert_eq!(show("[::ffff:192.0.2.1]:5"), "192.0.2.1:5");
+        assert_eq!(show("[2001:db8::1]:5"), "[2001:db8::1]:5");
+        assert_eq!(show("192.0.2.1:5"), "192.0.2.1:5");
+    }
+}

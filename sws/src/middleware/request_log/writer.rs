@@ -168,3 +168,127 @@ impl fmt::Debug for Writer {
         f.debug_struct("Writer").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io,
+        sync::mpsc::{Receiver, Sender, channel},
+    };
+
+    /// Reports what is written, and writes only when it is told to and as it is told.
+    struct Slow {
+        written: Sender<String>,
+        go: Receiver<io::Result<()>>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            self.written.send(text).unwrap();
+            // Nobody to say so: let it go.
+            self.go.recv().unwrap_or(Ok(()))?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn slow() -> (Slow, Receiver<String>, Sender<io::Result<()>>) {
+        let ((written, seen), (say, go)) = (channel(), channel());
+        (Slow { written, go }, seen, say)
+    }
+
+    #[test]
+    fn a_log_that_is_not_used_has_no_thread() {
+        let (sink, seen, _say) = slow();
+        let writer = Writer::new(sink);
+        assert!(!writer.started.is_completed());
+        drop(writer);
+        assert!(seen.recv().is_err());
+    }
+
+    #[test]
+    fn lines_are_dropped_rather_than_waited_for_and_that_is_said() {
+        let (sink, seen, say) = slow();
+        let writer = Writer::with_room(sink, 30);
+        writer.line("first");
+        assert_eq!(seen.recv().unwrap(), "first\n");
+        // The thread writes, and does not come back before it is told to; so these wait, or do not.
+        for _ in 0..10 {
+            writer.line("123456789");
+        }
+        say.send(Ok(())).unwrap();
+        let batch = seen.recv().unwrap();
+        assert_eq!(
+            batch,
+            "123456789\n123456789\n123456789\nsws: 7 lines of the request log were dropped: it is not read fast enough\n"
+        );
+        say.send(Ok(())).unwrap();
+        writer.line("last");
+        assert_eq!(seen.recv().unwrap(), "last\n");
+        say.send(Ok(())).unwrap();
+    }
+
+    #[test]
+    fn what_could_not_be_written_counts_as_dropped() {
+        let (sink, seen, say) = slow();
+        let writer = Writer::new(sink);
+        writer.line("a");
+        assert_eq!(seen.recv().unwrap(), "a\n");
+        writer.line("b");
+        say.send(Err(io::ErrorKind::BrokenPipe.into())).unwrap();
+        let batch = seen.recv().unwrap();
+        assert!(batch.starts_with("b\nsws: 1 lines "), "{batch}");
+        say.send(Ok(())).unwrap();
+    }
+
+    #[test]
+    fn the_end_waits_for_what_is_left() {
+        let (sink, seen, say) = slow();
+        let writer = Writer::new(sink);
+        writer.line("a");
+        assert_eq!(seen.recv().unwrap(), "a\n");
+        writer.line("b");
+        writer.line("c");
+        drop(say);
+        drop(writer);
+        assert_eq!(seen.try_recv().as_deref(), Ok("b\nc\n"));
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_ever() {
+        let (sink, seen, say) = slow();
+        let writer = Writer::new(sink);
+        writer.line("a");
+        assert_eq!(seen.recv().unwrap(), "a\n");
+        // It hangs if the end waits for the thread, which waits for us.
+        drop(writer);
+        drop(say);
+    }
+
+    #[test]
+    fn a_sink_that_panics_ends_the_log_and_nothing_else() {
+        struct Broken;
+        impl Write for Broken {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                panic!("on purpose")
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let writer = Writer::new(Broken);
+        writer.line("a");
+        let mut lines = writer.shared.lock();
+        while !lines.dead {
+            lines = writer.shared.changed.wait(lines).unwrap();
+        }
+        drop(lines);
+        writer.line("b");
+        assert!(writer.shared.lock().waiting.is_empty());
+    }
+}
