@@ -2,7 +2,8 @@
 //!
 //! Middleware belongs to a [`Router`](crate::Router) and runs for every request below that router's prefix: for each of its routes,
 //! whenever they were added, for those of the routers nested in it, and for paths and methods that none of them has. Routes are matched against
-//! the same bytes, so no way of writing a path gets past it.
+//! the same bytes, so no way of writing a path gets past it. A route of *another* router that matches a path below the prefix is
+//! that router's own, and has that one's middleware.
 //!
 //! `before` runs from the outermost router inwards, in the order of registration, when a request's head has been read: who is refused need not send a
 //! body. The first that answers ends the request there. `after` runs the other way round, for those whose `before` has
