@@ -242,8 +242,9 @@ fn every_request_has_its_line() {
         let kept = Arc::clone(&lines);
         let log = RequestLog::each(move |record| {
             assert!(record.peer.is_some_and(|peer| peer.ip().is_loopback()));
-            let status = record.status.map_or("-".to_owned(), |s| s.to_string());
-            let bytes = record.body_bytes.map_or("-".to_owned(), |b| b.to_string());
+            let dash = || "-".to_owned();
+            let status = record.status.map_or_else(dash, |s| s.to_string());
+            let bytes = record.body_bytes.map_or_else(dash, |b| b.to_string());
             let line = format!("{} {} {status} {bytes}", record.method, record.path);
             kept.lock().unwrap().push(line);
         });
