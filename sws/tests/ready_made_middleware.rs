@@ -288,17 +288,16 @@ fn every_request_has_its_line() {
         ];
         assert_eq!(wait_for(&lines, expected.len()), expected, "{engine}");
         // What middleware sees no answer of.
-        let mut client = Client::new(server.addr());
+        client = Client::new(server.addr());
         client.send("GET /never HTTP/1.1\r\nHost: t\r\n\r\n");
         assert_eq!(Client::new(server.addr()).get("/").status, 200);
         assert_eq!(wait_for(&lines, 1), ["GET / 200 6"]);
-        drop(client);
+        client = Client::new(server.addr());
         assert_eq!(wait_for(&lines, 1), ["GET /never - -"], "{engine}");
-        let mut client = Client::new(server.addr());
         client.send("POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n");
         assert_eq!(client.answer().status, 400);
         assert_eq!(wait_for(&lines, 1), ["POST / - -"], "{engine}");
-        let mut client = Client::new(server.addr());
+        client = Client::new(server.addr());
         let upgrade = "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n";
         assert_eq!(ask(&mut client, "GET /ws", upgrade).status, 101);
         assert_eq!(wait_for(&lines, 1), ["GET /ws - -"], "{engine}");
