@@ -125,6 +125,11 @@ impl<S> Context<S> {
         self.parts.method()
     }
 
+    /// The version that the request is served as.
+    pub fn version(&self) -> Version {
+        self.parts.version
+    }
+
     /// The path as sent, not percent-decoded.
     pub fn path(&self) -> &str {
         self.parts.path()

@@ -15,7 +15,9 @@ use std::{
 };
 use sws::{
     Answered, Config, Context, Reply, Request, Response, Router, Server,
-    middleware::{BasicAuth, Compression, Cors, Format, RateLimit, RequestLog, User, same_secret},
+    middleware::{
+        BasicAuth, Compression, Cors, LogFormat, RateLimit, RequestLog, User, same_secret,
+    },
     time::sleep,
     ws::{Message, Socket},
 };
@@ -319,7 +321,7 @@ fn a_log_that_nobody_reads_holds_nobody_up() {
         let server = Server::builder()
             .config(config(engine))
             .get("/{name}", who)
-            .middleware(RequestLog::to(sink).format(Format::Json))
+            .middleware(RequestLog::to(sink).format(LogFormat::Json))
             .start()
             .unwrap();
         let mut client = Client::new(server.addr());

@@ -42,7 +42,7 @@ pub use basic_auth::{BasicAuth, User, same_secret};
 pub use compression::Compression;
 pub use cors::{AnyOrigin, ChosenOrigins, Cors};
 pub use rate_limit::RateLimit;
-pub use request_log::{Format, Record, RequestLog};
+pub use request_log::{LogFormat, Record, RequestLog};
 
 use crate::{reply::Reply, request::Request};
 use std::sync::Arc;

@@ -34,7 +34,7 @@ const PREFIX_BITS: u32 = 64;
 /// [`key`](Self::key) says so.
 ///
 /// # Memory
-/// At most 100,000 clients are remembered ([`keys_max`](Self::keys_max)), about 50 bytes each; beyond that those are forgotten that have not been seen
+/// At most 100,000 clients are remembered ([`keys_max`](Self::keys_max)), about 40 bytes each; beyond that those are forgotten that have not been seen
 /// for the longest time, roughly, and begin with a full bucket when they come again.
 pub struct RateLimit {
     /// Between two tokens, in nanoseconds.

@@ -3,7 +3,7 @@
 mod record;
 mod writer;
 
-pub use record::{Format, Record};
+pub use record::{LogFormat, Record};
 
 use super::{Flow, Middleware};
 use crate::{Version, reply::Reply, request::Request};
@@ -36,7 +36,7 @@ use writer::Writer;
 /// Queries are logged: if they carry secrets, leave them out ([`without_query`](Self::without_query)).
 pub struct RequestLog {
     output: Arc<Output>,
-    format: Format,
+    format: LogFormat,
     query: bool,
 }
 
@@ -90,7 +90,7 @@ impl RequestLog {
     fn with(output: Output) -> Self {
         Self {
             output: Arc::new(output),
-            format: Format::default(),
+            format: LogFormat::default(),
             query: true,
         }
     }
@@ -98,12 +98,12 @@ impl RequestLog {
     /// Chooses what a line looks like.
     ///
     /// ```
-    /// use sws::{Router, middleware::{Format, RequestLog}};
+    /// use sws::{Router, middleware::{LogFormat, RequestLog}};
     ///
-    /// let router: Router<()> = Router::new().middleware(RequestLog::new().format(Format::Json));
+    /// let router: Router<()> = Router::new().middleware(RequestLog::new().format(LogFormat::Json));
     /// ```
     #[must_use]
-    pub fn format(mut self, format: Format) -> Self {
+    pub fn format(mut self, format: LogFormat) -> Self {
         self.format = format;
         self
     }
@@ -129,7 +129,7 @@ impl Default for RequestLog {
 }
 
 impl Output {
-    fn log(&self, record: &Record<'_>, format: Format) {
+    fn log(&self, record: &Record<'_>, format: LogFormat) {
         match self {
             Self::Lines(writer) => writer.line(&record.write(format)),
             // It may be called while something is dropped; the panic's message has been printed.
@@ -147,7 +147,7 @@ struct Open(RefCell<Vec<Entry>>);
 /// A request without an answer. Dropped as such, it is logged as such.
 struct Entry {
     output: Arc<Output>,
-    format: Format,
+    format: LogFormat,
     time: SystemTime,
     began: Instant,
     peer: Option<SocketAddr>,
@@ -387,7 +387,7 @@ mod tests {
     #[test]
     fn lines_come_in_the_chosen_format() {
         let (reader, sink) = io::pipe().unwrap();
-        let log = RequestLog::to(sink).format(Format::Combined);
+        let log = RequestLog::to(sink).format(LogFormat::Combined);
         let head = "GET /a HTTP/1.0\nReferer: here\nUser-Agent: x\"y";
         let _ = pass(&log, head, |_| Reply::text("abc"));
         drop(log);

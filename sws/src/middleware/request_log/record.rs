@@ -50,7 +50,7 @@ pub struct Record<'a> {
 /// How a [`Record`] is written down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Format {
+pub enum LogFormat {
     /// [`Record`]'s own.
     #[default]
     Short,
@@ -79,11 +79,11 @@ impl<'a> Record<'a> {
         Json(self)
     }
 
-    pub(super) fn write(&self, format: Format) -> String {
+    pub(super) fn write(&self, format: LogFormat) -> String {
         match format {
-            Format::Short => self.to_string(),
-            Format::Combined => self.combined().to_string(),
-            Format::Json => self.json().to_string(),
+            LogFormat::Short => self.to_string(),
+            LogFormat::Combined => self.combined().to_string(),
+            LogFormat::Json => self.json().to_string(),
         }
     }
 
@@ -305,17 +305,17 @@ mod tests {
             unknown().to_string(),
             "1994-11-06T08:49:37.045Z - GET /items - - 0.412ms"
         );
-        assert_eq!(record().write(Format::Short), record().to_string());
+        assert_eq!(record().write(LogFormat::Short), record().to_string());
     }
 
     #[test]
     fn combined() {
         assert_eq!(
-            record().write(Format::Combined),
+            record().write(LogFormat::Combined),
             "192.0.2.7 - me [06/Nov/1994:08:49:37 +0000] \"GET /items?page=2 HTTP/1.1\" 200 5120 \"-\" \"curl/8.5.0\""
         );
         assert_eq!(
-            unknown().write(Format::Combined),
+            unknown().write(LogFormat::Combined),
             "- - - [06/Nov/1994:08:49:37 +0000] \"GET /items HTTP/1.0\" - - \"-\" \"-\""
         );
     }
@@ -323,13 +323,13 @@ mod tests {
     #[test]
     fn json() {
         assert_eq!(
-            record().write(Format::Json),
+            record().write(LogFormat::Json),
             "{\"time\":\"1994-11-06T08:49:37.045Z\",\"peer\":\"192.0.2.7:51234\",\"user\":\"me\",\"method\":\"GET\",\
              \"path\":\"/items\",\"query\":\"page=2\",\"version\":\"1.1\",\"status\":200,\"body_bytes\":5120,\
              \"duration_us\":412,\"user_agent\":\"curl/8.5.0\"}"
         );
         assert_eq!(
-            unknown().write(Format::Json),
+            unknown().write(LogFormat::Json),
             "{\"time\":\"1994-11-06T08:49:37.045Z\",\"method\":\"GET\",\"path\":\"/items\",\"version\":\"1.0\",\
              \"duration_us\":412}"
         );
@@ -347,7 +347,7 @@ mod tests {
             user_agent: Some(text.as_bytes()),
             ..record()
         };
-        for format in [Format::Short, Format::Combined, Format::Json] {
+        for format in [LogFormat::Short, LogFormat::Combined, LogFormat::Json] {
             let line = odd.write(format);
             assert!(line.bytes().all(|b| matches!(b, b' '..=b'~')), "{line}");
         }
