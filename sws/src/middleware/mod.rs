@@ -30,6 +30,7 @@
 //! are too long or malformed, timeouts.
 
 mod basic_auth;
+#[cfg(feature = "compression")]
 mod compression;
 mod cors;
 mod fields;
@@ -39,6 +40,7 @@ mod request_log;
 mod testing;
 
 pub use basic_auth::{BasicAuth, User, same_secret};
+#[cfg(feature = "compression")]
 pub use compression::Compression;
 pub use cors::{AnyOrigin, ChosenOrigins, Cors};
 pub use rate_limit::RateLimit;
