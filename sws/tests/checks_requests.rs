@@ -6,9 +6,7 @@ mod common;
 
 use common::{Answer, Client, config, engines, expect_clean};
 use serde::{Deserialize, Serialize};
-use sws::{
-    Answered, Context, Json, Rejection, Reply, Request, Response, Router, Server,
-};
+use sws::{Answered, Context, Json, Rejection, Reply, Request, Response, Router, Server};
 
 #[derive(Debug, Serialize, Deserialize, PartialEq)]
 struct Item {
@@ -42,11 +40,7 @@ macro_rules! describe {
     }};
 }
 
-fn plain(
-    _: &mut (),
-    request: &Request<'_>,
-    response: Response<'_>,
-) -> Result<Answered, Rejection> {
+fn plain(_: &mut (), request: &Request<'_>, response: Response<'_>) -> Result<Answered, Rejection> {
     assert!(request.peer().unwrap().ip().is_loopback());
     Ok(response.text(describe!(request)))
 }
@@ -57,11 +51,7 @@ async fn waiting(context: Context<()>) -> Result<String, Rejection> {
     Ok(describe!(&context))
 }
 
-fn json(
-    _: &mut (),
-    request: &Request<'_>,
-    response: Response<'_>,
-) -> Result<Answered, Rejection> {
+fn json(_: &mut (), request: &Request<'_>, response: Response<'_>) -> Result<Answered, Rejection> {
     let mut item: Item = request.json()?;
     item.count += 1;
     Ok(response.json(&item))
@@ -74,11 +64,7 @@ async fn json_waiting(context: Context<()>) -> Result<Json<Item>, Rejection> {
     Ok(Json(item))
 }
 
-fn form(
-    _: &mut (),
-    request: &Request<'_>,
-    response: Response<'_>,
-) -> Result<Answered, Rejection> {
+fn form(_: &mut (), request: &Request<'_>, response: Response<'_>) -> Result<Answered, Rejection> {
     let item: Item = request.form()?;
     Ok(response.json(&item))
 }
@@ -99,7 +85,9 @@ fn a_request_has_what_was_sent() {
             ));
             assert_eq!(
                 client.answer().text(),
-                format!("PUT /{kind}/a%2Fb%20c Some(\"a%2Fb%20c\") a/b c 7 x y z Some(\"v w\") 3 3"),
+                format!(
+                    "PUT /{kind}/a%2Fb%20c Some(\"a%2Fb%20c\") a/b c 7 x y z Some(\"v w\") 3 3"
+                ),
                 "{engine}"
             );
             client.send(format!(
@@ -229,7 +217,13 @@ fn the_most_literal_route_wins_whatever_the_order() {
             assert_eq!(client.get(path).text(), text, "{engine}: {path}");
         }
         // Compared as sent: a slash more, another case, or an escape makes another path.
-        for path in ["/static/", "/Static", "/%73tatic", "//static", "/a/../static"] {
+        for path in [
+            "/static/",
+            "/Static",
+            "/%73tatic",
+            "//static",
+            "/a/../static",
+        ] {
             let answer = client.get(path);
             assert!(
                 answer.status == 404 || answer.text().starts_with("all "),
