@@ -474,6 +474,37 @@ fn a_message_that_is_kept_stays_as_it_was() {
     }
 }
 
+/// A slot is used for one protocol after the other; nothing of the one is left for the other.
+#[test]
+fn a_slot_that_was_a_websocket_serves_http() {
+    for engine in engines() {
+        let started = start(Config {
+            connections_max: 1,
+            ..config(engine)
+        });
+        for round in 0..20 {
+            let mut socket = started.open();
+            // Half a message, and half a frame.
+            socket.send(frames::frame(false, frames::TEXT, "half"));
+            socket.send(&frames::text("never sent")[..5]);
+            if round % 2 == 0 {
+                socket.reset();
+            } else {
+                drop(socket);
+            }
+            let mut client = Client::new(started.server.addr());
+            assert_eq!(client.get("/").status, 200, "{engine}: {round}");
+            client.send("GET / HTTP/1.1\r\nHo");
+            drop(client);
+        }
+        let mut socket = started.open();
+        socket.send(frames::text("whole"));
+        assert_eq!(frames::next_text(&mut socket), "whole", "{engine}");
+        drop(socket);
+        assert_eq!(expect_clean(&started.server).slots_total, 1);
+    }
+}
+
 /// A stop closes WebSockets with 1001, gives handlers that wait their time, and cuts off nobody's answer.
 #[test]
 fn a_stop_says_goodbye_to_whoever_is_there() {
