@@ -237,6 +237,23 @@
 //!
 //! What is to run before and after handlers is a [`middleware::Middleware`], put around a [`Router`]: it sees every
 //! request below that router's prefix, those that no route matches included, and no way of writing a path gets past it.
+//! Ready-made are a request log, CORS, compression, rate limits and basic authentication.
+//!
+//! ```
+//! use sws::{Answered, Request, Response, Router, Server};
+//! use sws::middleware::{BasicAuth, RequestLog, same_secret};
+//!
+//! fn stats(_: &mut (), _: &Request<'_>, response: Response<'_>) -> Answered {
+//!     response.text("all is well\n")
+//! }
+//!
+//! let auth = BasicAuth::new("admin", |user, password| {
+//!     same_secret(user, "ann") & same_secret(password, "correct horse")
+//! });
+//! let admin = Router::new().middleware(auth).get("/stats", stats);
+//! let server = Server::builder().middleware(RequestLog::new()).nest("/admin", admin);
+//! ```
+//!
 //! See [middleware](guide::middleware).
 //!
 //! # Configuration
