@@ -135,7 +135,7 @@
 //! | it … | write | it costs |
 //! |---|---|---|
 //! | answers from what is in memory | `fn(&mut S, &Request, Response) -> Answered`, or `Result<Answered, Rejection>` for `?` | nothing: no task, no allocation |
-//! | waits: for time, a worker, another task | `async fn(Context<S>) -> impl `[`IntoReply`] | a copy of the request, a task (its future and about 200 bytes) |
+//! | waits: for time, a worker, another task | `async fn(Context<S>) -> impl `[`IntoReply`] | a task with a copy of the request's head: less than 1 KiB while it waits |
 //! | takes a long body without waiting | a [`BodySink`], registered with [`post_stream`](Builder::post_stream) or [`put_stream`](Builder::put_stream) | one allocation; the body is never copied |
 //! | takes a long body and waits, or reads it at its own pace | `async fn(Context<S>, `[`BodyStream`]`) -> impl IntoReply` | a task, and up to 64 KiB |
 //! | is answered by a callback or another thread | a plain function with [`Response::defer`] | a small allocation |
