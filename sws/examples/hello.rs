@@ -37,6 +37,13 @@ async fn later(context: Context<App>) -> String {
     format!("Hello at last, {name}! You are visitor {visits} of this reactor.\n")
 }
 
+/// What a request costs while it waits in [`later`].
+const fn future_bytes<F: Fn(Context<App>) -> Fut, Fut>(_: &F) -> usize {
+    size_of::<Fut>()
+}
+
+const _: () = assert!(future_bytes(&later) <= 128);
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = std::env::var("PORT").map_or(Ok(8080), |port| port.parse())?;
     Server::builder()

@@ -185,6 +185,13 @@ async fn fight(number: u32, players: Vec<Player>) {
     });
 }
 
+/// What a room costs besides its players while it fights.
+const fn future_bytes<F: Fn(u32, Vec<Player>) -> Fut, Fut>(_: &F) -> usize {
+    size_of::<Fut>()
+}
+
+const _: () = assert!(future_bytes(&fight) <= 128);
+
 /// Runs on a worker: it may take as long as it likes.
 fn simulate(room: u32, mut players: Vec<Player>) -> Outcome {
     let mut dice = u64::from(room);

@@ -128,7 +128,8 @@ pub struct Config {
     /// Whether a client that has sent its last byte (FIN) while a handler works on its request may still be waiting for the answer.
     /// Usually it has gone, and the handler is cancelled.
     pub half_close: bool,
-    /// A handler that holds its reactor for longer is reported on standard error. `None`, the default in release builds: none is.
+    /// A handler that answers at once and takes longer than this to do so is reported on standard error: it has held its reactor
+    /// meanwhile. `None`, the default in release builds: none is.
     pub stall_warning: Option<Duration>,
     /// How long a graceful stop may take.
     pub shutdown_timeout: Duration,

@@ -15,6 +15,7 @@ use std::{future::Future, marker::PhantomData, rc::Rc};
 /// Proof that a request has been answered, or will be by a [`Responder`](crate::Responder). Only [`Response`] makes it, by being
 /// used up, so a handler cannot forget to answer and cannot answer twice.
 #[derive(Debug)]
+#[must_use = "a handler returns it"]
 pub struct Answered(pub(crate) ());
 
 /// What a handler that answers at once returns: [`Answered`], or a `Result` whose error is the answer.
@@ -78,6 +79,13 @@ where
 /// `async fn(Context<S>, BodyStream) -> impl IntoReply`, which gets the body as it arrives.
 ///
 /// `Kind` tells them apart and is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler for a server whose state is `{S}`",
+    label = "not a handler",
+    note = "a handler that answers at once is `fn(&mut {S}, &Request<'_>, Response<'_>) -> Answered` or `-> Result<Answered, Rejection>`",
+    note = "one that waits is `async fn(Context<{S}>) -> impl IntoReply`, with `BodyStream` as a second argument if it streams its body",
+    note = "closures need the types of their arguments written out"
+)]
 pub trait IntoHandler<S, Kind> {
     /// What the router keeps.
     fn into_endpoint(self) -> Endpoint<S>;
@@ -223,6 +231,12 @@ pub trait BodySink<S> {
 }
 
 /// Makes a [`BodySink`] when a request's head has been read.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not open a `BodySink` for a server whose state is `{S}`",
+    label = "not a handler for a streamed body",
+    note = "it is `fn(&mut {S}, &Request<'_>) -> B`, where `B` implements `BodySink<{S}>`",
+    note = "an `async fn(Context<{S}>, BodyStream)` is registered like any other handler"
+)]
 pub trait StreamHandler<S>: Send + Sync + 'static {
     /// The sink for this request's body.
     fn open(&self, state: &mut S, request: &Request<'_>) -> Box<dyn BodySink<S>>;

@@ -135,7 +135,7 @@
 //! | it … | write | it costs |
 //! |---|---|---|
 //! | answers from what is in memory | `fn(&mut S, &Request, Response) -> Answered`, or `Result<Answered, Rejection>` for `?` | nothing: no task, no allocation |
-//! | waits: for time, a worker, another task | `async fn(Context<S>) -> impl `[`IntoReply`] | a copy of the request, a task (its future and about 200 bytes) |
+//! | waits: for time, a worker, another task | `async fn(Context<S>) -> impl `[`IntoReply`] | a task with a copy of the request's head: less than 1 KiB while it waits |
 //! | takes a long body without waiting | a [`BodySink`], registered with [`post_stream`](Builder::post_stream) or [`put_stream`](Builder::put_stream) | one allocation; the body is never copied |
 //! | takes a long body and waits, or reads it at its own pace | `async fn(Context<S>, `[`BodyStream`]`) -> impl IntoReply` | a task, and up to 64 KiB |
 //! | is answered by a callback or another thread | a plain function with [`Response::defer`] | a small allocation |
@@ -237,6 +237,23 @@
 //!
 //! What is to run before and after handlers is a [`middleware::Middleware`], put around a [`Router`]: it sees every
 //! request below that router's prefix, those that no route matches included, and no way of writing a path gets past it.
+//! Ready-made are a request log, CORS, compression, rate limits and basic authentication.
+//!
+//! ```
+//! use sws::{Answered, Request, Response, Router, Server};
+//! use sws::middleware::{BasicAuth, RequestLog, same_secret};
+//!
+//! fn stats(_: &mut (), _: &Request<'_>, response: Response<'_>) -> Answered {
+//!     response.text("all is well\n")
+//! }
+//!
+//! let auth = BasicAuth::new("admin", |user, password| {
+//!     same_secret(user, "ann") & same_secret(password, "correct horse")
+//! });
+//! let admin = Router::new().middleware(auth).get("/stats", stats);
+//! let server = Server::builder().middleware(RequestLog::new()).nest("/admin", admin);
+//! ```
+//!
 //! See [middleware](guide::middleware).
 //!
 //! # Configuration

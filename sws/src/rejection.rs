@@ -1,9 +1,10 @@
 //! Why a request is not served, as an error that `?` can hand on.
 
 use crate::reply::{IntoReply, Reply};
+use serde::Serialize;
 use std::{borrow::Cow, fmt};
 
-/// An error with a status: what handlers return with `?`, answered as one line of `text/plain`.
+/// An error with a status: what handlers return with `?`, answered as one line of `text/plain`, or as JSON.
 ///
 /// ```
 /// use sws::{Answered, Rejection, Request, Response};
@@ -18,6 +19,8 @@ use std::{borrow::Cow, fmt};
 pub struct Rejection {
     status: u16,
     reason: Cow<'static, str>,
+    /// The reason is JSON.
+    json: bool,
 }
 
 impl Rejection {
@@ -30,6 +33,34 @@ impl Rejection {
                 500
             },
             reason: reason.into(),
+            json: false,
+        }
+    }
+
+    /// A rejection that is answered with `value` as `application/json`; the status is as with [`new`](Self::new). A value that cannot be serialised
+    /// makes it an [`internal`](Self::internal) one.
+    ///
+    /// ```
+    /// use serde::Serialize;
+    /// use sws::Rejection;
+    ///
+    /// #[derive(Serialize)]
+    /// struct Problem {
+    ///     field: &'static str,
+    ///     problem: String,
+    /// }
+    ///
+    /// let problem = Problem { field: "age", problem: "-3 is not between 0 and 150".to_owned() };
+    /// let rejection = Rejection::json(422, &problem);
+    /// assert_eq!(rejection.reason(), r#"{"field":"age","problem":"-3 is not between 0 and 150"}"#);
+    /// ```
+    pub fn json(status: u16, value: &(impl Serialize + ?Sized)) -> Self {
+        match serde_json::to_string(value) {
+            Ok(text) => Self {
+                json: true,
+                ..Self::new(status, text)
+            },
+            Err(error) => Self::internal(error),
         }
     }
 
@@ -70,7 +101,12 @@ impl std::error::Error for Rejection {}
 
 impl IntoReply for Rejection {
     fn into_reply(self) -> Reply {
-        Reply::text(format!("{}\n", self.reason)).status(self.status)
+        let reply = if self.json {
+            Reply::text(self.reason).content_type("application/json")
+        } else {
+            Reply::text(format!("{}\n", self.reason))
+        };
+        reply.status(self.status)
     }
 }
 
@@ -165,5 +201,20 @@ mod tests {
         let both: Result<&str, crate::next::SubmitError> = Err(crate::next::SubmitError::Stopped);
         assert_eq!(both.into_reply().status_code(), 503);
         assert_eq!(Rejection::new(200, "no error").status(), 500);
+    }
+
+    #[test]
+    fn json_is_answered_as_such() {
+        let reply = Rejection::json(422, &["a", "b"]).into_reply();
+        assert_eq!(reply.status_code(), 422);
+        assert_eq!(
+            reply.get_header("content-type"),
+            Some(&b"application/json"[..])
+        );
+        assert_eq!(reply.body(), Some(&br#"["a","b"]"#[..]));
+        let keys = std::collections::BTreeMap::from([([1, 2], 3)]);
+        let impossible = Rejection::json(422, &keys);
+        assert_eq!(impossible, Rejection::new(500, "the handler failed"));
+        assert_eq!(Rejection::json(200, "no error").status(), 500);
     }
 }

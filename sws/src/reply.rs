@@ -286,6 +286,11 @@ impl fmt::Debug for Reply {
 }
 
 /// What an `async` handler may return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an answer",
+    label = "not an answer",
+    note = "answers are `Reply`, texts, bytes, `Json(value)`, `()`, `(status, answer)`, `Option` and `Result` of answers; errors can be `Rejection`"
+)]
 pub trait IntoReply {
     /// The answer.
     fn into_reply(self) -> Reply;

@@ -78,6 +78,11 @@ pub enum Closed {
 
 /// Makes the value for a new connection: a function `fn(&mut S, &Request) -> W`, or one that may refuse with
 /// `Result<W, impl IntoReply>`. `Kind` is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not open a WebSocket for a server whose state is `{S}`",
+    label = "does not open a WebSocket",
+    note = "it is `fn(&mut {S}, &Request<'_>) -> W` or `-> Result<W, Rejection>`, where `W` implements `WebSocket<{S}>`"
+)]
 pub trait Open<S, Kind>: Send + Sync + 'static {
     /// The value for a connection whose handshake is in order.
     ///

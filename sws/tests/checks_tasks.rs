@@ -245,7 +245,7 @@ fn hooks_see_each_deferred_answer_once_and_in_order() {
             let seen = std::mem::take(&mut *log.lock().unwrap());
             assert_eq!(seen, ["a 202 later".to_owned(), format!("b {id} later")]);
         }
-        assert_eq!(server.counters().panics, 3, "{engine}");
+        eventually(&server, "each panic is counted once", |c| c.panics == 3);
         // For one whose client has gone, too.
         client.send("GET /slow HTTP/1.1\r\nHost: t\r\n\r\n");
         eventually(&server, "it waits", |c| c.requests == 6);
@@ -472,7 +472,9 @@ fn a_worker_that_yields_does_other_work() {
         eventually(&server, "all wait", |c| c.tasks == 10);
         let mut client = Client::new(server.addr());
         assert_eq!(client.get("/cpu").text(), "500500");
-        assert_eq!(server.counters().tasks, 10, "{engine}: nobody was done yet");
+        // The one that was just answered may not have been taken off yet.
+        let tasks = server.counters().tasks;
+        assert!(tasks >= 10, "{engine}: {tasks}: nobody was done yet");
         for client in &mut clients {
             assert_eq!(client.answer().text(), "Some(\"sws-worker-0\")");
         }
