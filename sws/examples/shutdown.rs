@@ -7,32 +7,22 @@
 //! curl -i -X POST localhost:8080/stop     # or press Ctrl-C where the server runs
 //! ```
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
-use sws::{Answered, Config, Context, Rejection, Request, Response, Server, Stopper, time};
+use std::{sync::OnceLock, time::Duration};
+use sws::{Answered, Config, Context, Request, Response, Server, time};
 
-struct App {
-    /// There is nothing to stop before the server has started, which is when it is set.
-    stopper: Arc<OnceLock<Stopper>>,
-}
-
-async fn slow(_: Context<App>) -> &'static str {
+async fn slow(_: Context<()>) -> &'static str {
     time::sleep(Duration::from_secs(1)).await;
     "done\n"
 }
 
-fn stop(app: &mut App, _: &Request<'_>, response: Response<'_>) -> Result<Answered, Rejection> {
-    let stopper = app.stopper.get();
-    let stopper = stopper.ok_or_else(|| Rejection::new(503, "it is just starting"))?;
+fn stop(_: &mut (), _: &Request<'_>, response: Response<'_>) -> Answered {
     // Asks for the stop and does not wait for it, so this answer goes out, too.
-    stopper.stop();
-    Ok(response.text("stopping\n"))
+    sws::stopper().stop();
+    response.text("stopping\n")
 }
 
 /// What a request costs while it waits in [`slow`].
-const fn future_bytes<F: Fn(Context<App>) -> Fut, Fut>(_: &F) -> usize {
+const fn future_bytes<F: Fn(Context<()>) -> Fut, Fut>(_: &F) -> usize {
     size_of::<Fut>()
 }
 
@@ -40,9 +30,7 @@ const _: () = assert!(future_bytes(&slow) <= 128);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = std::env::var("PORT").map_or(Ok(8080), |port| port.parse())?;
-    let stopper = Arc::new(OnceLock::new());
     let counters = OnceLock::new();
-    let for_handlers = Arc::clone(&stopper);
     Server::builder()
         .config(Config {
             port,
@@ -50,14 +38,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             shutdown_timeout: Duration::from_secs(5),
             ..Config::default()
         })
-        .state(move |_reactor| App {
-            stopper: Arc::clone(&for_handlers),
-        })
         .get("/slow", slow)
         .post("/stop", stop)
         .run_with(|running| {
-            // Each is set once, here.
-            let _ = stopper.set(running.stopper());
+            // It is set once, here.
             let _ = counters.set(running.counters_handle());
         })?;
     if let Some(counters) = counters.get() {

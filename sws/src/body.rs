@@ -2,6 +2,7 @@
 
 use crate::{
     connection::ConnId,
+    rejection::Rejection,
     remote::{Inbox, Mail},
 };
 use std::{
@@ -324,6 +325,24 @@ impl BodyStream {
             Poll::Pending
         })
         .await
+    }
+}
+
+impl BodyStream {
+    /// The rest of the body in one piece of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// 413 if it is longer, 400 if the client has gone or its body was refused.
+    pub async fn collect(&mut self, limit: usize) -> Result<Vec<u8>, Rejection> {
+        let mut body = Vec::new();
+        while let Some(bytes) = self.next().await {
+            let bytes = bytes?;
+            if body.len() + bytes.len() > limit {
+                return Err(Rejection::new(413, "the body is too long"));
+            }
+            body.extend_from_slice(&bytes);
+        }
+        Ok(body)
     }
 }
 

@@ -186,6 +186,7 @@ impl Start {
         let local = Rc::new(Local {
             executor,
             inbox: self.inbox,
+            peers: Arc::clone(&peers),
             state: Rc::clone(&state) as Rc<_>,
             answers: RefCell::default(),
         });

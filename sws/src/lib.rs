@@ -344,7 +344,7 @@ pub use reply::{IntoReply, Json, Reply};
 pub use request::Request;
 pub use response::{BodyWriter, Response};
 pub use router::Router;
-pub use running::{CountersHandle, Running, Stopper};
+pub use running::{CountersHandle, Running, Stopper, stopper};
 pub use server::{Builder, ReactorInfo, Server};
 pub use state::{State, state};
 pub use sws_proto::http1::{Method, Version, negotiate, query};

@@ -1,11 +1,12 @@
 //! What belongs to the reactor of this thread and is found without being handed along.
 
-use crate::{connection::ConnId, remote::Inbox, reply::Reply, task::Executor};
+use crate::{connection::ConnId, peers::Peers, remote::Inbox, reply::Reply, task::Executor};
 use std::{any::Any, cell::RefCell, rc::Rc, sync::Arc};
 
 pub(crate) struct Local {
     pub(crate) executor: Rc<Executor>,
     pub(crate) inbox: Arc<Inbox>,
+    pub(crate) peers: Arc<Peers>,
     /// A `RefCell` of the server's state.
     pub(crate) state: Rc<dyn Any>,
     /// Answers of `async` handlers that have ended.

@@ -228,6 +228,30 @@ impl Stopper {
     }
 }
 
+/// Stops the server that this thread is a reactor of: for handlers, tasks and hooks.
+///
+/// ```
+/// use sws::{Answered, Request, Response};
+///
+/// fn stop(_: &mut (), _: &Request<'_>, response: Response<'_>) -> Answered {
+///     sws::stopper().stop();
+///     response.text("stopping\n")
+/// }
+/// ```
+///
+/// # Panics
+/// On a thread that is no reactor.
+#[expect(
+    clippy::panic,
+    reason = "a mistake of the program's, with a way out of it"
+)]
+pub fn stopper() -> Stopper {
+    let Some(local) = local::current() else {
+        panic!("sws::stopper: this thread is no reactor; Running::stopper gives one to any thread");
+    };
+    Stopper(Arc::clone(&local.peers))
+}
+
 impl fmt::Debug for Stopper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stopper").finish_non_exhaustive()

@@ -86,6 +86,14 @@ impl<S: 'static> Builder<S> {
         self
     }
 
+    /// Listens on this address: short for [`Config::host`] and [`Config::port`].
+    pub fn listen(mut self, address: impl Into<std::net::SocketAddr>) -> Self {
+        let address = address.into();
+        self.config.host = address.ip();
+        self.config.port = address.port();
+        self
+    }
+
     /// Sets workers for [`next::submit`](crate::next::submit): short for [`Config::workers`].
     pub fn workers(mut self, threads: usize) -> Self {
         self.config.workers = threads;

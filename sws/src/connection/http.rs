@@ -1234,6 +1234,7 @@ impl<S: 'static> Http<S> {
         let local = Rc::new(Local {
             executor,
             inbox: Arc::new(crate::remote::Inbox::new(|| ())),
+            peers: Arc::new(crate::peers::Peers::new(1).unwrap()),
             state: Rc::clone(&state) as Rc<dyn Any>,
             answers: RefCell::default(),
         });

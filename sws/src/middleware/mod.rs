@@ -46,7 +46,11 @@ pub use cors::{AnyOrigin, ChosenOrigins, Cors};
 pub use rate_limit::RateLimit;
 pub use request_log::{LogFormat, Record, RequestLog};
 
-use crate::{reply::Reply, request::Request};
+use crate::{
+    rejection::Rejection,
+    reply::{IntoReply, Reply},
+    request::Request,
+};
 use std::sync::Arc;
 
 /// Runs around the handlers of a router; see the [module](self).
@@ -96,6 +100,13 @@ pub enum Flow {
     Continue,
     /// It ends here with this answer.
     Answer(Reply),
+}
+
+/// It ends here: what a check that failed is turned into.
+impl From<Rejection> for Flow {
+    fn from(rejection: Rejection) -> Self {
+        Self::Answer(rejection.into_reply())
+    }
 }
 
 /// The middleware around a route, outermost first.

@@ -64,11 +64,11 @@ fn find(start: Option<&str>, len: Option<&str>) -> Option<&'static [u8]> {
 }
 
 fn piece(request: &Request<'_>) -> Result<&'static [u8], Rejection> {
-    find(request.param("start"), request.param("len")).ok_or(Rejection::not_found())
+    find(request.param("start"), request.param("len")).ok_or_else(Rejection::not_found)
 }
 
 fn kept_piece(context: &Context<()>) -> Result<&'static [u8], Rejection> {
-    find(context.param("start"), context.param("len")).ok_or(Rejection::not_found())
+    find(context.param("start"), context.param("len")).ok_or_else(Rejection::not_found)
 }
 
 /// Up to some milliseconds, which depend on what is asked for.
