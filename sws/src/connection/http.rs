@@ -2,28 +2,27 @@
 
 use super::{
     ConnId, ConnRef, Next, Progress, Protocol,
-    exchange::{BULK_BYTES, Exchange, Inflow},
+    arrival::{Arrival, Body, closing, end_stream, length_required, without_route},
+    exchange::{BULK_BYTES, Exchange},
     render::{self, Pumped},
     websocket::WsConn,
-    work::{Facts, Passed, Started, Work},
+    work::{Ended, Facts, Passed, Work},
 };
 use crate::{
     Config, Request,
     blocks::{Blocks, Collected},
-    body,
     config::HEADER_SLOTS,
     context::RequestParts,
     counters::Counters,
     extensions::Extensions,
-    handler::{BodySink, EndpointKind, StreamHandler},
+    handler::{BodySink, EndpointKind},
     hooks::{Hooks, Ticks},
     local::Local,
     middleware::Layers,
     reactor::{CONN_HOT_BYTES, Waiting},
     remote::Mail,
     reply::Reply,
-    response::Persistence,
-    table::{Entry, Found, PathParams, Table, params},
+    table::{Found, Table, params},
     ws::{Command, Frame},
 };
 use std::{
@@ -35,7 +34,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use sws_proto::http1::{BodyDecoder, Framing, Head, Limits, Method, Version, head, response};
+use sws_proto::http1::{BodyDecoder, Framing, Head, Limits, Method, head};
 
 /// Tasks that are polled in one turn before connections get theirs.
 const TASKS_PER_TURN: usize = 256;
@@ -78,25 +77,25 @@ pub(crate) enum Place<S> {
 /// A request whose body is incomplete. The head is kept as it came and parsed again at the end: that costs less
 /// than keeping what was parsed, and happens only to bodies that are cut.
 pub(crate) struct Whole {
-    head: Vec<u8>,
-    body: Collected,
+    pub(super) head: Vec<u8>,
+    pub(super) body: Collected,
     /// Length of the body, if it was announced.
-    announced: u64,
-    decoder: BodyDecoder,
-    extensions: Extensions,
-    passed: usize,
+    pub(super) announced: u64,
+    pub(super) decoder: BodyDecoder,
+    pub(super) extensions: Extensions,
+    pub(super) passed: usize,
 }
 
 pub(crate) struct Stream<S> {
-    sink: Box<dyn BodySink<S>>,
-    decoder: BodyDecoder,
-    facts: Facts,
+    pub(super) sink: Box<dyn BodySink<S>>,
+    pub(super) decoder: BodyDecoder,
+    pub(super) facts: Facts,
     /// Middleware that is to see the answer, and the request for it.
-    after: Option<(Layers<S>, usize, Rc<RequestParts>)>,
+    pub(super) after: Option<(Layers<S>, usize, Rc<RequestParts>)>,
     /// Whether the body is long, as far as is known.
-    bulk: bool,
+    pub(super) bulk: bool,
     /// Bytes received so far, framing included.
-    received: u64,
+    pub(super) received: u64,
 }
 
 impl<S> Default for HttpConn<S> {
@@ -132,21 +131,6 @@ pub(crate) enum Event {
     WebSocket(Command),
     /// A message that was encoded for many.
     Publish(Frame),
-}
-
-/// A request on its way to its handler.
-struct Arrival<'a, S> {
-    at: ConnRef,
-    facts: Facts,
-    entry: &'a Entry<S>,
-    head: &'a Head<'a, 'a>,
-    /// Bytes of the head.
-    len: usize,
-    input: &'a [u8],
-}
-
-fn closing(closes: bool, used: usize) -> Step {
-    if closes { Step::Close } else { Step::On(used) }
 }
 
 impl<S: 'static> Http<S> {
@@ -211,7 +195,7 @@ impl<S: 'static> Http<S> {
                 {
                     let request = Request::new(at, head, params(found), &[]);
                     return match work.call(at, facts, &**handler, &request, false, out) {
-                        super::work::Ended::Written(false) => Step::On(len),
+                        Ended::Written(false) => Step::On(len),
                         ended => {
                             let passed = Passed::NONE;
                             let closes = work.settle(at, facts, ended, passed, None, place, out);
@@ -516,83 +500,6 @@ impl<S: 'static> Http<S> {
     }
 }
 
-/// HTTP/1.0 has no way to say "no body" other than a length, so a request that should have one and does not
-/// say how long it is cannot be framed (RFC 1945, 8.3).
-fn length_required(head: &Head<'_, '_>) -> bool {
-    head.framing == Framing::None
-        && head.version == Version::Http10
-        && matches!(head.method, Method::Post | Method::Put | Method::Patch)
-        && head.header("content-length").is_none()
-}
-
-/// Answers a request that has no handler, with the middleware that its path is below, and skips its body.
-#[cold]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the pieces of one request, borrowed apart"
-)]
-fn without_route<S: 'static>(
-    work: &mut Work<S>,
-    at: ConnRef,
-    place: &mut Place<S>,
-    head: &Head<'_, '_>,
-    len: usize,
-    mut reply: Reply,
-    layers: Option<&Layers<S>>,
-    body_max: u64,
-    out: &mut Vec<u8>,
-) -> Step {
-    if let Some(layers) = layers {
-        let mut request = Request::new(at, head, params(None), &[]);
-        let mut count = 0;
-        if let Some(answer) = work.before(layers, &mut request, &mut count) {
-            reply = answer;
-        }
-        work.after(layers, count, &request, &mut reply);
-    }
-    let facts = work.facts(head);
-    give_and_skip(work, at, facts, head, len, reply, body_max, place, out)
-}
-
-/// Answers a request whose body nobody will read.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the pieces of one request, borrowed apart"
-)]
-fn give_and_skip<S: 'static>(
-    work: &mut Work<S>,
-    at: ConnRef,
-    mut facts: Facts,
-    head: &Head<'_, '_>,
-    len: usize,
-    reply: Reply,
-    body_max: u64,
-    place: &mut Place<S>,
-    out: &mut Vec<u8>,
-) -> Step {
-    // Who waits for `100 Continue` may now send the body or not: the stream cannot be followed any further.
-    if head.expect_continue {
-        facts.persistence = Persistence::Close;
-    }
-    let closes = work.give(at, facts, reply, place, out);
-    if !closes && head.framing != Framing::None {
-        let decoder = BodyDecoder::new(head.framing, body_max);
-        match place {
-            // An answer that takes time: the body is skipped meanwhile.
-            Place::Exchange(exchange) => {
-                exchange.inflow = Some(Inflow {
-                    feed: None,
-                    decoder,
-                    received: 0,
-                    complete: false,
-                });
-            }
-            _ => *place = Place::Discard(Box::new(decoder)),
-        }
-    }
-    closing(closes, len)
-}
-
 /// An exchange is complete: what comes next on its connection.
 fn finish_exchange<S>(work: &Work<S>, place: &mut Place<S>, used: usize) -> Step {
     let Place::Exchange(exchange) = std::mem::replace(place, Place::Head { partial: false }) else {
@@ -606,396 +513,6 @@ fn finish_exchange<S>(work: &Work<S>, place: &mut Place<S>, used: usize) -> Step
         *place = Place::Discard(Box::new(inflow.decoder));
     }
     Step::On(used)
-}
-
-fn end_stream<S: 'static>(
-    work: &mut Work<S>,
-    at: ConnRef,
-    stream: Stream<S>,
-    used: usize,
-    place: &mut Place<S>,
-    out: &mut Vec<u8>,
-) -> Step {
-    let Stream {
-        sink,
-        mut facts,
-        after,
-        ..
-    } = stream;
-    // A stop that began meanwhile makes this the last answer.
-    if work.draining {
-        facts.persistence = Persistence::Close;
-    }
-    let ended = work.answer(at, facts, after.is_some(), out, |state, response| {
-        Ok(sink.end(state, response))
-    });
-    let closes = match (&ended, &after) {
-        (super::work::Ended::Written(closes), _) => *closes,
-        (_, Some((layers, count, parts))) => {
-            let passed = Passed {
-                layers: Some(layers),
-                count: *count,
-            };
-            work.settle(at, facts, ended, passed, Some(&parts.view()), place, out)
-        }
-        (_, None) => work.settle(at, facts, ended, Passed::NONE, None, place, out),
-    };
-    closing(closes, used)
-}
-
-/// A body that is complete.
-enum Body<'a> {
-    /// Where it was received.
-    Input(&'a [u8]),
-    Collected(Collected),
-}
-
-impl<S: 'static> Arrival<'_, S> {
-    /// Runs middleware, then goes on with the body.
-    #[inline(never)]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the pieces of one request, borrowed apart"
-    )]
-    fn admit(
-        &self,
-        found: PathParams<'_, '_>,
-        buffered_max: u64,
-        body_max: u64,
-        sockets: &super::websocket::Settings,
-        work: &mut Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let Self {
-            at,
-            facts,
-            entry,
-            head,
-            len,
-            ..
-        } = *self;
-        if length_required(head) {
-            return work.refuse(411, "a length is required", out);
-        }
-        let body_max = entry.body_bytes_max.unwrap_or(u64::MAX).min(body_max);
-        if matches!(head.framing, Framing::Length(bytes) if bytes > body_max) {
-            return work.refuse(413, "the body is too long", out);
-        }
-        let mut request = Request::new(at, head, params(found), &[]);
-        let mut passed = 0;
-        if let Some(layers) = &entry.layers
-            && let Some(mut reply) = work.before(layers, &mut request, &mut passed)
-        {
-            work.after(layers, passed, &request, &mut reply);
-            return give_and_skip(work, at, facts, head, len, reply, body_max, place, out);
-        }
-        match &entry.endpoint {
-            EndpointKind::Plain(_) | EndpointKind::Async(_) if head.framing == Framing::None => {
-                self.serve(request, Body::Input(&[]), passed, len, work, place, out)
-            }
-            EndpointKind::Plain(_) | EndpointKind::Async(_) => {
-                let body_max = body_max.min(match head.framing {
-                    Framing::Length(_) => u64::MAX,
-                    _ => buffered_max,
-                });
-                if matches!(head.framing, Framing::Length(bytes) if bytes > buffered_max) {
-                    return work.refuse(413, "the body is too long", out);
-                }
-                self.collect(request, passed, body_max, work, place, out)
-            }
-            EndpointKind::Sink(handler) => {
-                self.open_sink(&**handler, &request, passed, body_max, work, place, out)
-            }
-            EndpointKind::AsyncStream(_) => {
-                self.start_stream(&request, passed, body_max, work, place, out)
-            }
-            EndpointKind::WebSocket(route) => {
-                let passed = Passed {
-                    layers: entry.layers.as_ref(),
-                    count: passed,
-                };
-                super::websocket::open(
-                    route, sockets, work, at, facts, head, &request, passed, place, out,
-                )
-                .map_or_else(|closes| closing(closes, len), |()| Step::On(len))
-            }
-        }
-    }
-
-    /// A request with a body for a handler that takes it whole: at once if all of it is here.
-    fn collect(
-        &self,
-        request: Request<'_>,
-        passed: usize,
-        body_max: u64,
-        work: &mut Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let Self {
-            head, len, input, ..
-        } = *self;
-        let mut decoder = BodyDecoder::new(head.framing, body_max);
-        let mut pieces = std::mem::take(&mut work.pieces);
-        pieces.clear();
-        let mut first: &[u8] = &[];
-        let mut used = len;
-        let done = loop {
-            match decoder.decode(&input[used..]) {
-                Ok(decoded) => {
-                    used += decoded.consumed;
-                    if first.is_empty() {
-                        first = decoded.data;
-                    } else if !decoded.data.is_empty() {
-                        if pieces.is_empty() {
-                            pieces.extend_from_slice(first);
-                        }
-                        pieces.extend_from_slice(decoded.data);
-                    }
-                    if decoded.done || decoded.consumed == 0 {
-                        break decoded.done;
-                    }
-                }
-                Err(error) => {
-                    work.pieces = pieces;
-                    return work.refuse_parse(error, out);
-                }
-            }
-        };
-        let body = if pieces.is_empty() { first } else { &pieces };
-        let step = if done {
-            self.serve(request, Body::Input(body), passed, used, work, place, out)
-        } else {
-            self.wait_for_body(request, passed, body, decoder, used, work, place, out)
-        };
-        work.pieces = pieces;
-        step
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the pieces of one request, borrowed apart"
-    )]
-    fn wait_for_body(
-        &self,
-        request: Request<'_>,
-        passed: usize,
-        begun: &[u8],
-        decoder: BodyDecoder,
-        used: usize,
-        work: &Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let announced = match self.head.framing {
-            Framing::Length(bytes) => bytes,
-            _ => 0,
-        };
-        let mut body = Collected::default();
-        if body.push(&work.blocks, begun, announced).is_err() {
-            return work.busy(out);
-        }
-        self.expect_continue(out);
-        *place = Place::Whole(Box::new(Whole {
-            head: self.input[..self.len].to_vec(),
-            body,
-            announced,
-            decoder,
-            extensions: request.extensions,
-            passed,
-        }));
-        Step::Wait(used, Waiting::Body)
-    }
-
-    /// Asks for the body if the client waits to be asked.
-    fn expect_continue(&self, out: &mut Vec<u8>) {
-        if self.head.expect_continue && self.input.len() == self.len {
-            out.extend_from_slice(response::CONTINUE);
-        }
-    }
-
-    /// Lets the handler of a request whose body is complete answer.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the pieces of one request, borrowed apart"
-    )]
-    fn serve(
-        &self,
-        request: Request<'_>,
-        body: Body<'_>,
-        count: usize,
-        used: usize,
-        work: &mut Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let Self {
-            at, facts, entry, ..
-        } = *self;
-        let passed = Passed {
-            layers: entry.layers.as_ref(),
-            count,
-        };
-        let closes = match &entry.endpoint {
-            EndpointKind::Plain(handler) => {
-                let request = &request.with_body(match &body {
-                    Body::Input(bytes) => bytes,
-                    Body::Collected(collected) => collected,
-                });
-                let capture = passed.layers.is_some();
-                match work.call(at, facts, &**handler, request, capture, out) {
-                    super::work::Ended::Written(closes) => closes,
-                    ended => work.settle(at, facts, ended, passed, Some(request), place, out),
-                }
-            }
-            EndpointKind::Async(handler) => {
-                let body = match body {
-                    Body::Collected(collected) => collected,
-                    Body::Input(bytes) => {
-                        let mut collected = Collected::default();
-                        if collected.push(&work.blocks, bytes, 0).is_err() {
-                            return work.busy(out);
-                        }
-                        collected
-                    }
-                };
-                let parts = Rc::new(RequestParts::keep(&request, body));
-                let start = |context, done, _| handler.start(context, done);
-                match work.start(at, facts, &parts, passed, start) {
-                    Started::Running(exchange) => {
-                        *place = Place::Exchange(exchange);
-                        false
-                    }
-                    Started::Ended(mut reply) => {
-                        if let Some(layers) = passed.layers {
-                            work.after(layers, count, &parts.view(), &mut reply);
-                        }
-                        work.give(at, facts, reply, place, out)
-                    }
-                }
-            }
-            // The others do not take their bodies whole.
-            _ => false,
-        };
-        closing(closes, used)
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the pieces of one request, borrowed apart"
-    )]
-    fn open_sink(
-        &self,
-        handler: &dyn StreamHandler<S>,
-        request: &Request<'_>,
-        passed: usize,
-        body_max: u64,
-        work: &mut Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let Self {
-            at,
-            facts,
-            head,
-            len,
-            ..
-        } = *self;
-        let state = &work.state;
-        let open = || handler.open(&mut state.borrow_mut(), request);
-        let Ok(sink) = catch_unwind(AssertUnwindSafe(open)) else {
-            let mut reply = work.panicked();
-            if let Some(layers) = &self.entry.layers {
-                work.after(layers, passed, request, &mut reply);
-            }
-            work.give(at, facts, reply, place, out);
-            return Step::Close;
-        };
-        let stream = Stream {
-            sink,
-            decoder: BodyDecoder::new(head.framing, body_max),
-            facts,
-            after: self.entry.layers.as_ref().map(|layers| {
-                let parts = RequestParts::keep(request, Collected::default());
-                (Arc::clone(layers), passed, Rc::new(parts))
-            }),
-            bulk: matches!(head.framing, Framing::Length(bytes) if bytes >= BULK_BYTES),
-            received: 0,
-        };
-        self.expect_continue(out);
-        if head.framing == Framing::None {
-            return end_stream(work, at, stream, len, place, out);
-        }
-        *place = Place::Stream(Box::new(stream));
-        Step::On(len)
-    }
-
-    /// Starts a handler that gets its body as it arrives.
-    fn start_stream(
-        &self,
-        request: &Request<'_>,
-        count: usize,
-        body_max: u64,
-        work: &mut Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let Self {
-            at,
-            facts,
-            entry,
-            head,
-            len,
-            ..
-        } = *self;
-        let EndpointKind::AsyncStream(handler) = &entry.endpoint else {
-            return Step::On(len);
-        };
-        let passed = Passed {
-            layers: entry.layers.as_ref(),
-            count,
-        };
-        let parts = Rc::new(RequestParts::keep(request, Collected::default()));
-        let inbox = Arc::clone(&work.local.inbox);
-        let mut feed = None;
-        let empty = head.framing == Framing::None;
-        let start = |context, done, number| {
-            let (its_feed, stream) = body::feed(inbox, at.id, number);
-            if empty {
-                its_feed.complete();
-            } else {
-                feed = Some(its_feed);
-            }
-            handler.start(context, stream, done)
-        };
-        self.expect_continue(out);
-        match work.start(at, facts, &parts, passed, start) {
-            Started::Running(mut exchange) => {
-                if feed.is_some() {
-                    exchange.inflow = Some(Inflow {
-                        feed,
-                        decoder: BodyDecoder::new(head.framing, body_max),
-                        received: 0,
-                        complete: false,
-                    });
-                }
-                *place = Place::Exchange(exchange);
-                Step::On(len)
-            }
-            Started::Ended(mut reply) => {
-                if let Some(layers) = passed.layers {
-                    work.after(layers, count, &parts.view(), &mut reply);
-                }
-                let mut facts = facts;
-                if head.expect_continue && !empty {
-                    // It has been told to send a body that nobody will take.
-                    facts.persistence = Persistence::Close;
-                }
-                give_and_skip(work, at, facts, head, len, reply, body_max, place, out)
-            }
-        }
-    }
 }
 
 impl<S: 'static> Protocol for Http<S> {

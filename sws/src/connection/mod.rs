@@ -1,5 +1,6 @@
 //! What a connection is doing: protocols, as the reactor sees them.
 
+mod arrival;
 mod exchange;
 pub(crate) mod http;
 mod render;
