@@ -425,7 +425,9 @@ impl<S: 'static> Http<S> {
             Pumped::Done => finish_exchange(&self.work, place, used),
             Pumped::Empty => Step::Wait(used, waiting),
             Pumped::Full => Step::Blocked(used),
-            Pumped::Broken => Step::Break,
+            Pumped::Broken if outflow.is_until_close() => Step::Break,
+            // It shows; what was said before is not lost.
+            Pumped::Broken => Step::Close,
         }
     }
 

@@ -445,9 +445,8 @@ impl<P: Protocol, H: Host> Core<P, H> {
             // The peer takes nothing, or does not close after our FIN.
             if !slot.flags.any(Flags::FIN_SENT) {
                 self.counters.timeouts += 1;
-                // So that closing resets: the kernel gives up what it holds for the peer, too. Where it is refused the
-                // connection is gone already.
-                let _ = self.host.set_linger_zero(slot.fd);
+                // The kernel gives up what it holds for the peer, too.
+                self.host.reset(slot.fd);
             }
             slot.flags.set(Flags::BROKEN);
         } else {
@@ -467,7 +466,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
                     self.set_deadline(index, patience);
                     return;
                 }
-                Next::Break => self.slots[index].flags.set(Flags::BROKEN),
+                Next::Break => self.break_off(index),
                 _ => self.slots[index].flags.set(Flags::CLOSING),
             }
             self.counters.timeouts += 1;
@@ -701,7 +700,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
                 self.mark_dirty(index);
             }
             Next::Break => {
-                slot.flags.set(Flags::BROKEN);
+                self.break_off(index);
                 self.mark_dirty(index);
             }
             Next::Stay => {}
@@ -715,10 +714,16 @@ impl<P: Protocol, H: Host> Core<P, H> {
     fn eof_means(&self, waiting: Waiting) -> Flags {
         match waiting {
             Waiting::Answer | Waiting::Reader if self.half_close => Flags::default(),
-            // Nobody waits for the answer.
-            Waiting::Answer | Waiting::Reader => Flags::BROKEN,
+            // Nobody waits for the answer; those before it may still be on their way.
             _ => Flags::CLOSING,
         }
+    }
+
+    /// Ends a connection so that the peer does not take it for a regular end.
+    fn break_off(&mut self, index: u32) {
+        let slot = &mut self.slots[index];
+        self.host.reset(slot.fd);
+        slot.flags.set(Flags::BROKEN);
     }
 
     /// Notes what the protocol appended to the batch from `start` on as this connection's. It stays in the batch
