@@ -11,6 +11,7 @@ use crate::{
     Request,
     blocks::Collected,
     body,
+    caught::caught,
     context::RequestParts,
     handler::{EndpointKind, StreamHandler},
     middleware::Layers,
@@ -19,11 +20,7 @@ use crate::{
     response::Persistence,
     table::{Entry, PathParams, params},
 };
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
-    sync::Arc,
-};
+use std::{rc::Rc, sync::Arc};
 use sws_proto::http1::{BodyDecoder, Framing, Head, Method, Version, response};
 
 /// A request on its way to its handler.
@@ -95,8 +92,9 @@ pub(super) fn give_and_skip<S: 'static>(
     place: &mut Place<S>,
     out: &mut Vec<u8>,
 ) -> Step {
-    // Who waits for `100 Continue` may now send the body or not: the stream cannot be followed any further.
-    if head.expect_continue {
+    // Who waits for `100 Continue` may now send the body or not, and a body without a length is sent all the same: the
+    // stream cannot be followed any further.
+    if head.expect_continue || length_required(head) {
         facts.persistence = Persistence::Close;
     }
     let closes = work.give(at, facts, reply, place, out);
@@ -186,11 +184,11 @@ impl<S: 'static> Arrival<'_, S> {
             ..
         } = *self;
         if length_required(head) {
-            return work.refuse(411, "a length is required", out);
+            return work.refuse(411, "a length is required", facts.head_only, out);
         }
         let body_max = entry.body_bytes_max.unwrap_or(u64::MAX).min(body_max);
         if matches!(head.framing, Framing::Length(bytes) if bytes > body_max) {
-            return work.refuse(413, "the body is too long", out);
+            return work.refuse(413, "the body is too long", facts.head_only, out);
         }
         let mut request = Request::new(at, head, params(found), &[]);
         let mut passed = 0;
@@ -210,7 +208,7 @@ impl<S: 'static> Arrival<'_, S> {
                     _ => buffered_max,
                 });
                 if matches!(head.framing, Framing::Length(bytes) if bytes > buffered_max) {
-                    return work.refuse(413, "the body is too long", out);
+                    return work.refuse(413, "the body is too long", facts.head_only, out);
                 }
                 self.collect(request, passed, body_max, work, place, out)
             }
@@ -269,7 +267,7 @@ impl<S: 'static> Arrival<'_, S> {
                 }
                 Err(error) => {
                     work.pieces = pieces;
-                    return work.refuse_parse(error, out);
+                    return work.refuse_parse(error, self.facts.head_only, out);
                 }
             }
         };
@@ -304,10 +302,11 @@ impl<S: 'static> Arrival<'_, S> {
         };
         let mut body = Collected::default();
         if body.push(&work.blocks, begun, announced).is_err() {
-            return work.busy(out);
+            return work.busy(self.facts, out);
         }
         self.expect_continue(out);
         *place = Place::Whole(Box::new(Whole {
+            facts: self.facts,
             head: self.input[..self.len].to_vec(),
             body,
             announced,
@@ -365,7 +364,7 @@ impl<S: 'static> Arrival<'_, S> {
                     Body::Input(bytes) => {
                         let mut collected = Collected::default();
                         if collected.push(&work.blocks, bytes, 0).is_err() {
-                            return work.busy(out);
+                            return work.busy(facts, out);
                         }
                         collected
                     }
@@ -414,7 +413,7 @@ impl<S: 'static> Arrival<'_, S> {
         } = *self;
         let state = &work.state;
         let open = || handler.open(&mut state.borrow_mut(), request);
-        let Ok(sink) = catch_unwind(AssertUnwindSafe(open)) else {
+        let Some(sink) = caught(open) else {
             let mut reply = work.panicked();
             if let Some(layers) = &self.entry.layers {
                 work.after(layers, passed, request, &mut reply);

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Config, Request,
     blocks::{Blocks, Collected},
+    caught::{caught, discard},
     config::HEADER_SLOTS,
     context::RequestParts,
     counters::Counters,
@@ -26,10 +27,9 @@ use crate::{
     ws::{Command, Frame},
 };
 use std::{
-    any::Any,
     cell::RefCell,
+    collections::VecDeque,
     mem::MaybeUninit,
-    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -38,6 +38,9 @@ use sws_proto::http1::{BodyDecoder, Framing, Head, Limits, Method, head};
 
 /// Tasks that are polled in one turn before connections get theirs.
 const TASKS_PER_TURN: usize = 256;
+/// What mail means for connections is told to them when it is so much, so that a message for many does not become many
+/// at a time.
+const EVENTS_AT_ONCE: usize = 4096;
 
 /// The protocol of one reactor: its handlers, its state, its scratch memory.
 pub(crate) struct Http<S> {
@@ -47,8 +50,8 @@ pub(crate) struct Http<S> {
     limits: Limits,
     body_buffered_max: u64,
     high_water: usize,
-    /// Memory for [`Protocol::run`].
-    mail: Vec<Mail>,
+    /// What came by mail and has not been read.
+    mail: VecDeque<Mail>,
     /// Apart from the table, which is borrowed while these are changed.
     pub(super) work: Work<S>,
     pub(super) sockets: super::websocket::Settings,
@@ -77,6 +80,7 @@ pub(crate) enum Place<S> {
 /// A request whose body is incomplete. The head is kept as it came and parsed again at the end: that costs less
 /// than keeping what was parsed, and happens only to bodies that are cut.
 pub(crate) struct Whole {
+    pub(super) facts: Facts,
     pub(super) head: Vec<u8>,
     pub(super) body: Collected,
     /// Length of the body, if it was announced.
@@ -149,7 +153,7 @@ impl<S: 'static> Http<S> {
             limits: config.limits(),
             body_buffered_max: config.body_buffered_bytes_max as u64,
             high_water: config.output_high_water_bytes,
-            mail: Vec::new(),
+            mail: VecDeque::new(),
             work: Work::new(state, local, blocks, config.stall_warning),
             sockets: super::websocket::Settings::new(config),
         }
@@ -168,7 +172,10 @@ impl<S: 'static> Http<S> {
                 *place = Place::Head { partial: true };
                 Step::Wait(0, Waiting::Head)
             }
-            Err(error) => self.work.refuse_parse(error, out),
+            Err(error) => {
+                let head_only = input.starts_with(b"HEAD ");
+                self.work.refuse_parse(error, head_only, out)
+            }
         }
     }
 
@@ -257,13 +264,13 @@ impl<S: 'static> Http<S> {
                     used += decoded.consumed;
                     let (pool, announced) = (&self.work.blocks, whole.announced);
                     if whole.body.push(pool, decoded.data, announced).is_err() {
-                        return self.work.busy(out);
+                        return self.work.busy(whole.facts, out);
                     }
                     if decoded.done || decoded.consumed == 0 {
                         break decoded.done;
                     }
                 }
-                Err(error) => return self.work.refuse_parse(error, out),
+                Err(error) => return self.work.refuse_parse(error, whole.facts.head_only, out),
             }
         };
         if !done {
@@ -306,7 +313,7 @@ impl<S: 'static> Http<S> {
                 out,
             );
         }
-        work.refuse(500, "lost request", out)
+        work.refuse(500, "lost request", false, out)
     }
 
     /// Goes on with a body that is streamed into a sink.
@@ -329,7 +336,7 @@ impl<S: 'static> Http<S> {
                     if !decoded.data.is_empty() {
                         let (state, sink) = (&work.state, &mut stream.sink);
                         let chunk = || sink.chunk(&mut state.borrow_mut(), decoded.data);
-                        if catch_unwind(AssertUnwindSafe(chunk)).is_err() {
+                        if caught(chunk).is_none() {
                             let mut reply = work.panicked();
                             let facts = stream.facts;
                             if let Some((layers, count, parts)) = &stream.after {
@@ -343,7 +350,7 @@ impl<S: 'static> Http<S> {
                         break decoded.done;
                     }
                 }
-                Err(error) => return work.refuse_parse(error, out),
+                Err(error) => return work.refuse_parse(error, stream.facts.head_only, out),
             }
         };
         if !done {
@@ -411,9 +418,8 @@ impl<S: 'static> Http<S> {
                 }
                 Err(_) if exchange.outflow.is_some() => return Step::Break,
                 Err(error) => {
-                    // Its handler ends now, not when the client has closed.
-                    *place = Place::Head { partial: false };
-                    return self.work.refuse_parse(error, out);
+                    let head_only = exchange.facts.head_only;
+                    return self.work.refuse_parse(error, head_only, out);
                 }
             }
         }
@@ -460,6 +466,23 @@ impl<S: 'static> Http<S> {
         }
     }
 
+    /// Frees what a connection that closes needs no longer: its handler ends now, not when the client has closed.
+    #[inline]
+    fn let_go(&mut self, conn: &mut HttpConn<S>, next: Next) {
+        if !matches!(next, Next::Close | Next::Break) {
+            return;
+        }
+        match &mut conn.place {
+            Place::Head { .. } => {}
+            // It is told in the end how the connection was closed.
+            Place::WebSocket(socket) => socket.takes_no_more(),
+            place => {
+                let over = std::mem::replace(place, Place::Head { partial: false });
+                self.work.panics += discard(over);
+            }
+        }
+    }
+
     /// What a step means for a connection that has `consumed` bytes behind it.
     fn progress(step: &Step, consumed: usize, len: usize) -> Option<Progress> {
         let (consumed, next) = match *step {
@@ -472,33 +495,28 @@ impl<S: 'static> Http<S> {
         Some(Progress { consumed, next })
     }
 
-    /// Runs what came by mail.
-    fn read_mail(&mut self, events: &mut Vec<(ConnId, Event)>) {
-        let mut mail = std::mem::take(&mut self.mail);
-        self.work.local.inbox.take(&mut mail);
-        for letter in mail.drain(..) {
-            match letter {
-                Mail::Answer(conn, number, reply) => {
-                    let mut state = self.work.state.borrow_mut();
-                    self.work.panics += self.hooks.deferred(&mut state, conn, &reply);
-                    events.push((conn, Event::Answer(number, reply)));
+    /// Does what a letter asks for.
+    fn read_letter(&mut self, letter: Mail, events: &mut Vec<(ConnId, Event)>) {
+        match letter {
+            Mail::Answer(conn, number, reply) => {
+                let mut state = self.work.state.borrow_mut();
+                self.work.panics += self.hooks.deferred(&mut state, conn, &reply);
+                events.push((conn, Event::Answer(number, reply)));
+            }
+            Mail::Pump(conn, number) => events.push((conn, Event::Pump(number))),
+            Mail::Invoke(act) => {
+                let state = &self.work.state;
+                if caught(|| act(&mut *state.borrow_mut())).is_none() {
+                    self.work.panics += 1;
                 }
-                Mail::Pump(conn, number) => events.push((conn, Event::Pump(number))),
-                Mail::Invoke(act) => {
-                    let state: &mut dyn Any = &mut *self.work.state.borrow_mut();
-                    if catch_unwind(AssertUnwindSafe(|| act(state))).is_err() {
-                        self.work.panics += 1;
-                    }
-                }
-                Mail::WebSocket(conn, command) => events.push((conn, Event::WebSocket(command))),
-                Mail::Publish(members, frame) => {
-                    for conn in members.of(&self.work.local.inbox) {
-                        events.push((conn, Event::Publish(frame.clone())));
-                    }
+            }
+            Mail::WebSocket(conn, command) => events.push((conn, Event::WebSocket(command))),
+            Mail::Publish(members, frame) => {
+                for conn in members.of(&self.work.local.inbox) {
+                    events.push((conn, Event::Publish(frame.clone())));
                 }
             }
         }
-        self.mail = mail;
     }
 }
 
@@ -599,6 +617,7 @@ impl<S: 'static> Protocol for Http<S> {
                 Step::On(used) => consumed += used,
                 other => {
                     if let Some(progress) = Self::progress(&other, consumed, input.len()) {
+                        self.let_go(conn, progress.next);
                         return progress;
                     }
                 }
@@ -606,10 +625,24 @@ impl<S: 'static> Protocol for Http<S> {
         }
     }
 
-    fn run(&mut self, events: &mut Vec<(ConnId, Event)>) {
-        if self.work.local.inbox.has_mail() {
-            self.read_mail(events);
+    fn read_mail(&mut self, events: &mut Vec<(ConnId, Event)>) -> bool {
+        if self.mail.is_empty() {
+            if !self.work.local.inbox.has_mail() {
+                return false;
+            }
+            self.work.local.inbox.take(&mut self.mail);
         }
+        while events.len() < EVENTS_AT_ONCE {
+            let Some(letter) = self.mail.pop_front() else {
+                self.mail.shrink_to(EVENTS_AT_ONCE);
+                return false;
+            };
+            self.read_letter(letter, events);
+        }
+        true
+    }
+
+    fn run(&mut self, events: &mut Vec<(ConnId, Event)>) {
         if !self.ticks.is_empty() {
             let mut state = self.work.state.borrow_mut();
             self.work.panics += self.hooks.tick(&mut self.ticks, &mut state);
@@ -667,13 +700,15 @@ impl<S: 'static> Protocol for Http<S> {
             // It has moved on.
             _ => return Next::Stay,
         };
-        match Self::progress(&step, 0, 0) {
+        let next = match Self::progress(&step, 0, 0) {
             Some(progress) => progress.next,
             None => Next::Wait(match place {
                 Place::Discard(_) => Waiting::Body,
                 _ => Waiting::Request,
             }),
-        }
+        };
+        self.let_go(conn, next);
+        next
     }
 
     fn say_goodbye(&mut self, conn: &mut HttpConn<S>, out: &mut Vec<u8>) -> bool {
@@ -687,7 +722,7 @@ impl<S: 'static> Protocol for Http<S> {
     }
 
     fn timed_out(&mut self, conn: &mut HttpConn<S>, waiting: Waiting, out: &mut Vec<u8>) -> Next {
-        match &mut conn.place {
+        let next = match &mut conn.place {
             // A request that has been answered before its body was skipped gets no second answer.
             Place::Discard(_) => Next::Close,
             // A stream may be silent; what the client does not take has a timeout of its own.
@@ -697,22 +732,27 @@ impl<S: 'static> Protocol for Http<S> {
             Place::Exchange(exchange) if exchange.outflow.is_some() => Next::Break,
             Place::Exchange(exchange) if waiting.is_for_handler() => {
                 self.work.handler_timeout(exchange.facts, out);
-                conn.place = Place::Head { partial: false };
                 Next::Close
             }
             Place::WebSocket(socket) => socket.timed_out(&self.sockets, out),
-            place => {
-                *place = Place::Head { partial: false };
-                self.work.refuse(408, "the request took too long", out);
+            _ => {
+                self.work
+                    .refuse(408, "the request took too long", false, out);
                 Next::Close
             }
-        }
+        };
+        self.let_go(conn, next);
+        next
     }
 
     fn closed(&mut self, id: ConnId, conn: HttpConn<S>) {
-        if let Place::WebSocket(socket) = conn.place {
-            socket.closed(&mut self.work, id);
-        }
+        let work = &mut self.work;
+        let panicked = match conn.place {
+            Place::Head { .. } | Place::Discard(_) => 0,
+            Place::WebSocket(socket) => caught(|| socket.closed(work, id)).is_none().into(),
+            place => discard(place),
+        };
+        self.work.panics += panicked;
     }
 
     fn count(&self, counters: &mut Counters) {
@@ -753,7 +793,7 @@ impl<S: 'static> Http<S> {
         let local = Rc::new(Local {
             executor,
             inbox: Arc::new(crate::remote::Inbox::new(|| ())),
-            state: Rc::clone(&state) as Rc<dyn Any>,
+            state: Rc::clone(&state) as Rc<_>,
             answers: RefCell::default(),
         });
         let alone = Alone {

@@ -26,6 +26,8 @@ const BATCH_ANSWER_BYTES_MAX: usize = 64 * 1024;
 const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What a batch buffer keeps of its memory from turn to turn.
 const BATCH_KEEP_BYTES: usize = 512 * 1024;
+/// Room for events that is kept from turn to turn.
+const EVENTS_KEPT: usize = 8192;
 /// How long accepting waits when there are no descriptors.
 const ACCEPT_RETRY_TICKS: u32 = 1;
 /// How often it is looked whether a peer whose input is held back is still there.
@@ -479,11 +481,19 @@ impl<P: Protocol, H: Host> Core<P, H> {
     /// Runs the protocol's own work, and tells connections what it means for them.
     pub(super) fn run_protocol(&mut self) {
         let mut events = std::mem::take(&mut self.events);
+        while self.protocol.read_mail(&mut events) {
+            self.deliver_all(&mut events);
+        }
         self.protocol.run(&mut events);
+        self.deliver_all(&mut events);
+        events.shrink_to(EVENTS_KEPT);
+        self.events = events;
+    }
+
+    fn deliver_all(&mut self, events: &mut Vec<(ConnId, P::Event)>) {
         for (id, event) in events.drain(..) {
             self.deliver(id, event);
         }
-        self.events = events;
     }
 
     fn deliver(&mut self, id: ConnId, event: P::Event) {
@@ -710,6 +720,13 @@ impl<P: Protocol, H: Host> Core<P, H> {
         }
     }
 
+    /// Ends a connection so that the peer does not take it for a regular end.
+    fn break_off(&mut self, index: u32) {
+        let slot = &mut self.slots[index];
+        self.host.reset(slot.fd);
+        slot.flags.set(Flags::BROKEN);
+    }
+
     /// What becomes of a connection that waits for this and has heard the peer's last byte.
     fn eof_means(&self, waiting: Waiting) -> Flags {
         match waiting {
@@ -717,13 +734,6 @@ impl<P: Protocol, H: Host> Core<P, H> {
             // Nobody waits for the answer; those before it may still be on their way.
             _ => Flags::CLOSING,
         }
-    }
-
-    /// Ends a connection so that the peer does not take it for a regular end.
-    fn break_off(&mut self, index: u32) {
-        let slot = &mut self.slots[index];
-        self.host.reset(slot.fd);
-        slot.flags.set(Flags::BROKEN);
     }
 
     /// Notes what the protocol appended to the batch from `start` on as this connection's. It stays in the batch
@@ -803,7 +813,10 @@ impl<P: Protocol, H: Host> Drop for Core<P, H> {
     /// Closes what is left when the reactor has failed or has run out of time. The engine is gone by then.
     fn drop(&mut self) {
         for index in self.slots.live_indexes() {
-            self.host.close(self.slots[index].fd);
+            let slot = &mut self.slots[index];
+            let id = ConnId::new(index, slot.generation);
+            self.protocol.closed(id, std::mem::take(&mut slot.conn));
+            self.host.close(slot.fd);
         }
         for fd in self.unplaced.drain(..) {
             self.host.close(fd);
