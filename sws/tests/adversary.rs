@@ -358,3 +358,188 @@ fn a_period_beyond_reach_is_refused() {
         .unwrap_err();
     assert!(error.to_string().contains("every"), "{error}");
 }
+
+/// One connection in each state that lasts, none of which its client ends.
+fn one_of_each(addr: std::net::SocketAddr) -> Vec<Client> {
+    let post = "HTTP/1.1\r\nHost: t\r\nContent-Length: 1000000\r\n\r\nhalf";
+    let says = [
+        String::new(),
+        "GET / HTTP/1.1\r\nHost: t\r\n\r\n".into(),
+        "GET / HTTP/1.1\r\nHo".into(),
+        format!("POST /whole {post}"),
+        format!("POST /sink {post}"),
+        format!("POST /reads {post}"),
+        format!("POST /ignores {post}{}", "x".repeat(500_000)),
+        format!("POST /early {post}"),
+        "GET /forever HTTP/1.1\r\nHost: t\r\n\r\n".into(),
+        "GET /forgets HTTP/1.1\r\nHost: t\r\n\r\n".into(),
+        "GET /silent HTTP/1.1\r\nHost: t\r\n\r\n".into(),
+        "GET /silent HTTP/1.0\r\n\r\n".into(),
+        "GET /huge HTTP/1.1\r\nHost: t\r\n\r\nGET / HTTP/1.1\r\nHost: t\r\n\r\n".into(),
+        UPGRADE.into(),
+        format!("{UPGRADE}\u{1}"),
+        format!("GET /forever HTTP/1.1\r\nHost: t\r\n\r\n{UPGRADE}"),
+    ];
+    says.iter()
+        .map(|says| {
+            let mut client = Client::narrow(addr);
+            client.send(says);
+            client
+        })
+        .collect()
+}
+
+#[test]
+fn a_stop_ends_connections_in_every_state() {
+    for engine in engines() {
+        let server = Server::builder()
+            .config(Config {
+                shutdown_timeout: Duration::from_millis(300),
+                ..config(engine)
+            })
+            .state(|_| ())
+            .get("/", root)
+            .post("/whole", root)
+            .post_stream("/sink", |_: &mut (), _: &Request<'_>| Drained)
+            .post(
+                "/reads",
+                |_: Context<()>, mut body: BodyStream| async move {
+                    while body.next().await.is_some() {}
+                    "read"
+                },
+            )
+            .post("/ignores", |_: Context<()>, body: BodyStream| async move {
+                sleep(Duration::from_secs(3600)).await;
+                drop(body);
+            })
+            .post("/early", |_: Context<()>, _: BodyStream| async { "early" })
+            .get("/forever", forever)
+            .get(
+                "/forgets",
+                |_: &mut (), _: &Request<'_>, response: Response<'_>| {
+                    let (responder, answered) = response.defer();
+                    std::mem::forget(responder);
+                    answered
+                },
+            )
+            .get("/silent", |_: Context<()>| async {
+                let (reply, sender) = Reply::stream("x/y");
+                let silent = async move {
+                    sleep(Duration::from_secs(3600)).await;
+                    drop(sender);
+                };
+                sws::next::go(silent).map(|_| reply).unwrap()
+            })
+            .get("/huge", |_: Context<()>| async { vec![b'x'; 20_000_000] })
+            .ws("/ws", |_: &mut (), _: &Request<'_>| {
+                |_: &mut (), socket: &mut Socket<'_>, message: Message<'_>| socket.send(message)
+            })
+            .start()
+            .unwrap();
+        let clients = one_of_each(server.addr());
+        eventually(&server, "all are there", |c| {
+            c.accepted == clients.len() as u64 && c.requests >= 13
+        });
+        let (counters, began) = (server.counters_handle(), Instant::now());
+        server.stop().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(10), "{engine}");
+        let counters = counters.get();
+        assert_eq!(
+            counters.closed,
+            clients.len() as u64,
+            "{engine}: {counters:?}"
+        );
+        assert_eq!(
+            (counters.slots_open, counters.connections_buffering),
+            (0, 0)
+        );
+        assert_eq!((counters.large_blocks_used, counters.panics), (0, 0));
+    }
+}
+
+struct Drained;
+
+impl BodySink<()> for Drained {
+    fn chunk(&mut self, (): &mut (), _: &[u8]) {}
+
+    fn end(self: Box<Self>, (): &mut (), response: Response<'_>) -> Answered {
+        response.text("all")
+    }
+}
+
+/// What comes after the server's close frame is discarded, for as long as that is fair.
+#[test]
+fn a_peer_that_floods_after_the_close_is_given_up() {
+    for engine in engines() {
+        let given = Arc::new(Mutex::new(None));
+        let server = Server::builder()
+            .config(config(engine))
+            .state(|_| ())
+            .ws("/ws", move |_: &mut (), _: &Request<'_>| {
+                GivesSender(Arc::clone(&given))
+            })
+            .start()
+            .unwrap();
+        let mut client = upgraded(&server);
+        client.send(b"\x81\x81\0\0\0\0x");
+        assert_eq!(client.take(4), b"\x88\x08\x03\xe8");
+        let began = Instant::now();
+        let flood = b"\x81\x81\0\0\0\0x".repeat(1000);
+        while std::io::Write::write_all(&mut client.stream, &flood).is_ok() {
+            assert!(began.elapsed() < Duration::from_secs(15), "{engine}");
+        }
+        let counters = expect_clean(&server);
+        assert_eq!(counters.websocket_messages, 1, "{engine}");
+    }
+}
+
+/// Puts a page that is sent in pieces in the place of failures.
+struct Pages;
+
+impl Middleware<()> for Pages {
+    fn after(&self, (): &mut (), _: &Request<'_>, reply: &mut Reply) {
+        if reply.status_code() == 500 {
+            *reply = Reply::shared("x/y", vec![b'p'; 1_000_000].into()).status(500);
+        }
+    }
+}
+
+struct Fails;
+
+impl BodySink<()> for Fails {
+    fn chunk(&mut self, (): &mut (), _: &[u8]) {
+        panic!("on purpose");
+    }
+
+    fn end(self: Box<Self>, (): &mut (), response: Response<'_>) -> Answered {
+        response.text("all")
+    }
+}
+
+#[test]
+fn a_long_answer_to_a_body_that_failed_is_whole() {
+    for engine in engines() {
+        let server = Server::builder()
+            .config(config(engine))
+            .state(|_| ())
+            .middleware(Pages)
+            .post_stream("/chunk", |_: &mut (), _: &Request<'_>| Fails)
+            .post_stream("/open", |_: &mut (), request: &Request<'_>| {
+                assert!(request.path().is_empty(), "on purpose");
+                Fails
+            })
+            .start()
+            .unwrap();
+        for path in ["/chunk", "/open"] {
+            let mut client = Client::new(server.addr());
+            client.send(format!(
+                "POST {path} HTTP/1.1\r\nHost: t\r\nContent-Length: 100000\r\n\r\n"
+            ));
+            client.send(vec![b'x'; 100_000]);
+            let answer = client.answer();
+            assert_eq!((answer.status, answer.body.len()), (500, 1_000_000));
+            assert_eq!(answer.field("connection"), Some("close"));
+            client.expect_eof();
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::{
     Request,
     blocks::Collected,
     body,
-    caught::caught,
+    caught::{caught, discard},
     context::RequestParts,
     handler::{EndpointKind, StreamHandler},
     middleware::Layers,
@@ -99,21 +99,56 @@ pub(super) fn give_and_skip<S: 'static>(
     }
     let closes = work.give(at, facts, reply, place, out);
     if !closes && head.framing != Framing::None {
-        let decoder = BodyDecoder::new(head.framing, body_max);
-        match place {
-            // An answer that takes time: the body is skipped meanwhile.
-            Place::Exchange(exchange) => {
-                exchange.inflow = Some(Inflow {
-                    feed: None,
-                    decoder,
-                    received: 0,
-                    complete: false,
-                });
-            }
-            _ => *place = Place::Discard(Box::new(decoder)),
-        }
+        skip_body(place, BodyDecoder::new(head.framing, body_max));
     }
     closing(closes, len)
+}
+
+/// Skips the rest of a body whose request has its answer, or the beginning of it.
+pub(super) fn skip_body<S>(place: &mut Place<S>, decoder: BodyDecoder) {
+    match place {
+        // An answer that takes time: the body is skipped meanwhile.
+        Place::Exchange(exchange) => {
+            exchange.inflow = Some(Inflow {
+                feed: None,
+                decoder,
+                received: 0,
+                complete: false,
+            });
+        }
+        _ => *place = Place::Discard(Box::new(decoder)),
+    }
+}
+
+/// Answers for a sink that panicked.
+#[cold]
+pub(super) fn sink_failed<S: 'static>(
+    work: &mut Work<S>,
+    at: ConnRef,
+    place: &mut Place<S>,
+    used: usize,
+    out: &mut Vec<u8>,
+) -> Step {
+    let Place::Stream(stream) = std::mem::replace(place, Place::Head { partial: false }) else {
+        return Step::On(used);
+    };
+    let Stream {
+        sink,
+        decoder,
+        facts,
+        after,
+        ..
+    } = *stream;
+    let mut reply = work.panicked();
+    work.panics += discard(sink);
+    if let Some((layers, count, parts)) = after {
+        work.after(&layers, count, &parts.view(), &mut reply);
+    }
+    let closes = work.give(at, facts.last(), reply, place, out);
+    if !closes {
+        skip_body(place, decoder);
+    }
+    closing(closes, used)
 }
 
 pub(super) fn end_stream<S: 'static>(
@@ -418,8 +453,8 @@ impl<S: 'static> Arrival<'_, S> {
             if let Some(layers) = &self.entry.layers {
                 work.after(layers, passed, request, &mut reply);
             }
-            work.give(at, facts, reply, place, out);
-            return Step::Close;
+            let facts = facts.last();
+            return give_and_skip(work, at, facts, head, len, reply, body_max, place, out);
         };
         let stream = Stream {
             sink,

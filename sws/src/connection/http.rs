@@ -2,7 +2,7 @@
 
 use super::{
     ConnId, ConnRef, Next, Progress, Protocol,
-    arrival::{Arrival, Body, closing, end_stream, length_required, without_route},
+    arrival::{Arrival, Body, closing, end_stream, length_required, sink_failed, without_route},
     exchange::{BULK_BYTES, Exchange},
     render::{self, Pumped},
     websocket::WsConn,
@@ -337,13 +337,7 @@ impl<S: 'static> Http<S> {
                         let (state, sink) = (&work.state, &mut stream.sink);
                         let chunk = || sink.chunk(&mut state.borrow_mut(), decoded.data);
                         if caught(chunk).is_none() {
-                            let mut reply = work.panicked();
-                            let facts = stream.facts;
-                            if let Some((layers, count, parts)) = &stream.after {
-                                work.after(layers, *count, &parts.view(), &mut reply);
-                            }
-                            work.give(at, facts, reply, place, out);
-                            return Step::Close;
+                            return sink_failed(work, at, place, used, out);
                         }
                     }
                     if decoded.done || decoded.consumed == 0 {

@@ -58,6 +58,16 @@ pub(crate) struct Facts {
     pub(crate) http10: bool,
 }
 
+impl Facts {
+    /// The same for an answer that is its connection's last.
+    pub(crate) fn last(self) -> Self {
+        Self {
+            persistence: Persistence::Close,
+            ..self
+        }
+    }
+}
+
 /// What became of a handler's call.
 pub(crate) enum Ended {
     /// The answer is in the output; whether it is the connection's last.
