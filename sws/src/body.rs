@@ -1,6 +1,7 @@
 //! Bodies that do not lie in one piece of memory: files, and streams in both directions.
 
 use crate::{
+    caught::caught,
     connection::ConnId,
     rejection::Rejection,
     remote::{Inbox, Mail},
@@ -155,11 +156,15 @@ impl BodySender {
     /// [`BodyError::Gone`] when the client has gone.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<(), BodyError> {
         poll_fn(|cx| {
+            // Wakers may be anybody's code: nothing is locked while one is cloned, dropped or woken.
+            let waker = cx.waker().clone();
             let mut flow = lock(&self.0);
             if flow.gone || flow.waiting.len() < PIECE_BYTES {
                 return Poll::Ready(());
             }
-            flow.writer = Some(cx.waker().clone());
+            let old = flow.writer.replace(waker);
+            drop(flow);
+            drop(old);
             Poll::Pending
         })
         .await;
@@ -236,14 +241,14 @@ impl BodySource {
         let mut flow = lock(&self.0);
         flow.told = false;
         let bytes = std::mem::take(&mut flow.waiting);
-        if let Some(writer) = flow.writer.take() {
-            writer.wake();
-        }
         let state = match (flow.failed, flow.finished) {
             (true, _) => Flow::Failed,
             (_, true) => Flow::Finished,
             _ => Flow::Open,
         };
+        let writer = flow.writer.take();
+        drop(flow);
+        wake(writer);
         (bytes, state)
     }
 }
@@ -254,9 +259,9 @@ impl Drop for BodySource {
         flow.gone = true;
         flow.target = None;
         flow.waiting = Vec::new();
-        if let Some(writer) = flow.writer.take() {
-            writer.wake();
-        }
+        let writer = flow.writer.take();
+        drop(flow);
+        wake(writer);
     }
 }
 
@@ -321,7 +326,10 @@ impl BodyStream {
             if flow.complete {
                 return Poll::Ready(None);
             }
-            flow.reader = Some(cx.waker().clone());
+            drop(flow);
+            let waker = cx.waker().clone();
+            let old = self.flow.borrow_mut().reader.replace(waker);
+            drop(old);
             Poll::Pending
         })
         .await
@@ -343,6 +351,16 @@ impl BodyStream {
             body.extend_from_slice(&bytes);
         }
         Ok(body)
+    }
+}
+
+impl Drop for BodyStream {
+    /// The rest is skipped: the connection need not be held back any longer.
+    fn drop(&mut self) {
+        if self.flow.borrow().held {
+            let (inbox, conn, exchange) = &self.resume;
+            inbox.push(Mail::Pump(*conn, *exchange));
+        }
     }
 }
 
@@ -378,28 +396,73 @@ impl BodyFeed {
         if Rc::strong_count(&self.0) == 1 {
             return;
         }
-        let mut flow = self.0.borrow_mut();
-        flow.waiting.extend_from_slice(bytes);
-        wake(&mut flow);
+        self.0.borrow_mut().waiting.extend_from_slice(bytes);
+        self.wake();
     }
 
     pub(crate) fn complete(&self) {
-        let mut flow = self.0.borrow_mut();
-        flow.complete = true;
-        wake(&mut flow);
+        self.0.borrow_mut().complete = true;
+        self.wake();
+    }
+
+    fn wake(&self) {
+        let reader = self.0.borrow_mut().reader.take();
+        wake(reader);
     }
 }
 
 impl Drop for BodyFeed {
     fn drop(&mut self) {
-        let mut flow = self.0.borrow_mut();
-        flow.broken = !flow.complete;
-        wake(&mut flow);
+        {
+            let mut flow = self.0.borrow_mut();
+            flow.broken = !flow.complete;
+            flow.held = false;
+        }
+        self.wake();
     }
 }
 
-fn wake(flow: &mut Inflow) {
-    if let Some(reader) = flow.reader.take() {
-        reader.wake();
+/// Wakes whoever waits, whatever that does.
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        caught(|| waker.wake());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{pin::pin, task::Wake};
+
+    /// Drops something when it is woken, as executors do that are shut down.
+    struct Drops<T>(Mutex<Option<T>>);
+
+    impl<T: Send + 'static> Wake for Drops<T> {
+        fn wake(self: Arc<Self>) {
+            drop(self.0.lock().unwrap().take());
+        }
+    }
+
+    #[test]
+    fn a_wake_may_drop_the_writer() {
+        let (mut sender, source) = channel();
+        sender.try_send([0; PIECE_BYTES]).unwrap();
+        let drops = Arc::new(Drops(Mutex::new(None)));
+        let waker = Waker::from(Arc::clone(&drops));
+        let mut cx = std::task::Context::from_waker(&waker);
+        assert!(pin!(sender.send("x")).poll(&mut cx).is_pending());
+        *drops.0.lock().unwrap() = Some(sender);
+        assert_eq!(source.take().1, Flow::Open);
+        assert_eq!(source.take().1, Flow::Failed);
+    }
+
+    #[test]
+    fn a_reader_that_goes_lets_the_rest_be_skipped() {
+        let inbox = Arc::new(Inbox::new(|| ()));
+        let (feed, stream) = feed(Arc::clone(&inbox), ConnId::new(1, 1), 1);
+        feed.push(&[0; INFLOW_BYTES_MAX]);
+        assert!(!feed.has_room() && !inbox.has_mail());
+        drop(stream);
+        assert!(inbox.has_mail() && feed.has_room());
     }
 }

@@ -1,5 +1,6 @@
 //! Typed values that middleware passes on with a request.
 
+use crate::caught::discard;
 use std::{
     any::{Any, TypeId},
     rc::Rc,
@@ -10,6 +11,14 @@ type Values = Vec<(TypeId, Rc<dyn Any>)>;
 /// At most one value of each type. Nearly always there is none, so it is as small as can be.
 #[derive(Clone, Default)]
 pub(crate) struct Extensions(Option<Box<Values>>);
+
+impl Drop for Extensions {
+    fn drop(&mut self) {
+        if let Some(values) = self.0.take() {
+            discard(values);
+        }
+    }
+}
 
 impl Extensions {
     pub(crate) fn get<T: 'static>(&self) -> Option<&T> {

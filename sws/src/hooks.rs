@@ -1,9 +1,8 @@
 //! What runs on every reactor besides requests: before deferred answers, and from time to time.
 
-use crate::{connection::ConnId, reply::Reply};
+use crate::{caught::caught, connection::ConnId, reply::Reply};
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
@@ -91,7 +90,7 @@ impl<S> Hooks<S> {
         let mut panics = 0;
         for hook in &self.deferred {
             let run = || hook(state, &event);
-            panics += u64::from(catch_unwind(AssertUnwindSafe(run)).is_err());
+            panics += u64::from(caught(run).is_none());
         }
         panics
     }
@@ -106,7 +105,7 @@ impl<S> Hooks<S> {
             }
             *due = (*due + *period).max(now + *period / 2);
             let run = || hook(state);
-            panics += u64::from(catch_unwind(AssertUnwindSafe(run)).is_err());
+            panics += u64::from(caught(run).is_none());
         }
         panics
     }

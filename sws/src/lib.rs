@@ -292,6 +292,7 @@
 
 mod blocks;
 mod body;
+mod caught;
 mod config;
 mod connection;
 mod context;

@@ -1,6 +1,7 @@
 //! What other threads may do with a reactor: run something on it, answer one of its requests.
 
 use crate::{
+    caught::discard,
     connection::ConnId,
     local,
     reply::{IntoReply, Reply},
@@ -9,6 +10,7 @@ use crate::{
 use std::{
     any::Any,
     cell::RefCell,
+    collections::VecDeque,
     fmt,
     marker::PhantomData,
     sync::{
@@ -43,7 +45,7 @@ pub(crate) struct Inbox {
 
 #[derive(Default)]
 struct Mailbox {
-    mail: Vec<Mail>,
+    mail: VecDeque<Mail>,
     closed: bool,
 }
 
@@ -64,7 +66,7 @@ impl Inbox {
             if mailbox.closed {
                 return false;
             }
-            mailbox.mail.push(mail);
+            mailbox.mail.push_back(mail);
             mailbox.mail.len() == 1
         };
         if was_empty {
@@ -82,7 +84,7 @@ impl Inbox {
     }
 
     /// Swaps what has come for `empty`.
-    pub(crate) fn take(&self, empty: &mut Vec<Mail>) {
+    pub(crate) fn take(&self, empty: &mut VecDeque<Mail>) {
         if self.filled.swap(false, Ordering::AcqRel) {
             let mut mailbox = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::swap(&mut mailbox.mail, empty);
@@ -96,7 +98,10 @@ impl Inbox {
             mailbox.closed = true;
             std::mem::take(&mut mailbox.mail)
         };
-        drop(mail);
+        // Each may hold what is a user's.
+        for letter in mail {
+            discard(letter);
+        }
     }
 }
 
@@ -286,7 +291,7 @@ mod tests {
             .collect();
         senders.into_iter().for_each(|s| s.join().unwrap());
         assert_eq!(wakes.load(Ordering::Relaxed), 1);
-        let (mut mail, mut seen) = (Vec::new(), Vec::<(usize, usize)>::new());
+        let (mut mail, mut seen) = (VecDeque::new(), Vec::<(usize, usize)>::new());
         assert!(inbox.has_mail());
         inbox.take(&mut mail);
         for mail in mail {
@@ -313,7 +318,7 @@ mod tests {
         let responder = || Responder::new(Arc::clone(&inbox), ConnId::new(1, 2), 3, gone.clone());
         drop(responder());
         responder().send("fine");
-        let mut mail = Vec::new();
+        let mut mail = VecDeque::new();
         inbox.take(&mut mail);
         let statuses: Vec<u16> = mail
             .iter()

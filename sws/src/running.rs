@@ -176,7 +176,10 @@ impl<S> Running<S> {
     /// Waits for the threads.
     fn end(&mut self) {
         for thread in self.threads.drain(..) {
-            let _ = thread.join();
+            // A reactor's state may own its server, and is dropped on a thread that is no reactor any more.
+            if thread.thread().id() != thread::current().id() {
+                let _ = thread.join();
+            }
         }
         if let Some(workers) = self.workers.take() {
             workers.stop(Instant::now() + self.shutdown_timeout);

@@ -16,6 +16,8 @@ use sws_ring::{Features, SetupError, sys};
 
 /// Descriptors that are not connections: rings, listeners, files of the application.
 const SPARE_DESCRIPTORS: u64 = 64;
+/// Added to the present time, it is still a time.
+const PERIOD_MAX: Duration = Duration::from_secs(3600 * 24 * 365);
 
 /// A reactor, as [`Builder::state`] sees it.
 #[derive(Clone, Copy, Debug)]
@@ -185,17 +187,17 @@ impl<S: 'static> Builder<S> {
         self
     }
 
-    /// Runs `hook` on every reactor's thread once in each `period` (at least a millisecond), with or without traffic. It must not block;
+    /// Runs `hook` on every reactor's thread once in each `period` (a millisecond to a year), with or without traffic. It must not block;
     /// ticks that were missed are not made up for.
     pub fn every(
         mut self,
         period: Duration,
         hook: impl Fn(&mut S) + Send + Sync + 'static,
     ) -> Self {
-        if period < Duration::from_millis(1) {
+        if !(Duration::from_millis(1)..=PERIOD_MAX).contains(&period) {
             self.problem.get_or_insert_with(|| Error::Config {
                 key: "every",
-                problem: format!("a period of {period:?} is less than a millisecond"),
+                problem: format!("a period of {period:?} is not between a millisecond and a year"),
             });
         }
         self.hooks.add_tick(period, Box::new(hook));

@@ -77,6 +77,21 @@ pub fn set_linger_zero(fd: RawFd) -> io::Result<()> {
     )
 }
 
+/// Resets a TCP connection now, while the descriptor stays open: what waits on it ends, and the peer sees no end of the
+/// stream. (`connect(2)` to `AF_UNSPEC` dissolves the association; on TCP that is an abort, RFC 9293, 3.10.5.)
+pub fn reset(fd: RawFd) -> io::Result<()> {
+    let nobody = libc::sockaddr {
+        sa_family: libc::AF_UNSPEC as libc::sa_family_t,
+        sa_data: [0; 14],
+    };
+    let len = size_of::<libc::sockaddr>() as libc::socklen_t;
+    // SAFETY: `nobody` is a valid address of that length for the call.
+    match unsafe { libc::connect(fd, &raw const nobody, len) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Turns Nagle's algorithm off. Accepted sockets inherit it from their listener.
 pub fn set_nodelay(fd: RawFd) -> io::Result<()> {
     set(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1 as libc::c_int)

@@ -2,43 +2,45 @@
 
 use super::{
     ConnId, ConnRef, Next, Progress, Protocol,
-    exchange::{BULK_BYTES, Exchange, Inflow},
+    arrival::{Arrival, Body, closing, end_stream, length_required, sink_failed, without_route},
+    exchange::{BULK_BYTES, Exchange},
     render::{self, Pumped},
     websocket::WsConn,
-    work::{Facts, Passed, Started, Work},
+    work::{Ended, Facts, Passed, Work},
 };
 use crate::{
     Config, Request,
     blocks::{Blocks, Collected},
-    body,
+    caught::{caught, discard},
     config::HEADER_SLOTS,
     context::RequestParts,
     counters::Counters,
     extensions::Extensions,
-    handler::{BodySink, EndpointKind, StreamHandler},
+    handler::{BodySink, EndpointKind},
     hooks::{Hooks, Ticks},
     local::Local,
     middleware::Layers,
     reactor::{CONN_HOT_BYTES, Waiting},
     remote::Mail,
     reply::Reply,
-    response::Persistence,
-    table::{Entry, Found, PathParams, Table, params},
+    table::{Found, Table, params},
     ws::{Command, Frame},
 };
 use std::{
-    any::Any,
     cell::RefCell,
+    collections::VecDeque,
     mem::MaybeUninit,
-    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
-use sws_proto::http1::{BodyDecoder, Framing, Head, Limits, Method, Version, head, response};
+use sws_proto::http1::{BodyDecoder, Framing, Head, Limits, Method, head};
 
 /// Tasks that are polled in one turn before connections get theirs.
 const TASKS_PER_TURN: usize = 256;
+/// What mail means for connections is told to them when it is so much, so that a message for many does not become many
+/// at a time.
+const EVENTS_AT_ONCE: usize = 4096;
 
 /// The protocol of one reactor: its handlers, its state, its scratch memory.
 pub(crate) struct Http<S> {
@@ -48,8 +50,8 @@ pub(crate) struct Http<S> {
     limits: Limits,
     body_buffered_max: u64,
     high_water: usize,
-    /// Memory for [`Protocol::run`].
-    mail: Vec<Mail>,
+    /// What came by mail and has not been read.
+    mail: VecDeque<Mail>,
     /// Apart from the table, which is borrowed while these are changed.
     pub(super) work: Work<S>,
     pub(super) sockets: super::websocket::Settings,
@@ -78,25 +80,26 @@ pub(crate) enum Place<S> {
 /// A request whose body is incomplete. The head is kept as it came and parsed again at the end: that costs less
 /// than keeping what was parsed, and happens only to bodies that are cut.
 pub(crate) struct Whole {
-    head: Vec<u8>,
-    body: Collected,
+    pub(super) facts: Facts,
+    pub(super) head: Vec<u8>,
+    pub(super) body: Collected,
     /// Length of the body, if it was announced.
-    announced: u64,
-    decoder: BodyDecoder,
-    extensions: Extensions,
-    passed: usize,
+    pub(super) announced: u64,
+    pub(super) decoder: BodyDecoder,
+    pub(super) extensions: Extensions,
+    pub(super) passed: usize,
 }
 
 pub(crate) struct Stream<S> {
-    sink: Box<dyn BodySink<S>>,
-    decoder: BodyDecoder,
-    facts: Facts,
+    pub(super) sink: Box<dyn BodySink<S>>,
+    pub(super) decoder: BodyDecoder,
+    pub(super) facts: Facts,
     /// Middleware that is to see the answer, and the request for it.
-    after: Option<(Layers<S>, usize, Rc<RequestParts>)>,
+    pub(super) after: Option<(Layers<S>, usize, Rc<RequestParts>)>,
     /// Whether the body is long, as far as is known.
-    bulk: bool,
+    pub(super) bulk: bool,
     /// Bytes received so far, framing included.
-    received: u64,
+    pub(super) received: u64,
 }
 
 impl<S> Default for HttpConn<S> {
@@ -134,21 +137,6 @@ pub(crate) enum Event {
     Publish(Frame),
 }
 
-/// A request on its way to its handler.
-struct Arrival<'a, S> {
-    at: ConnRef,
-    facts: Facts,
-    entry: &'a Entry<S>,
-    head: &'a Head<'a, 'a>,
-    /// Bytes of the head.
-    len: usize,
-    input: &'a [u8],
-}
-
-fn closing(closes: bool, used: usize) -> Step {
-    if closes { Step::Close } else { Step::On(used) }
-}
-
 impl<S: 'static> Http<S> {
     pub(crate) fn new(
         config: &Config,
@@ -165,7 +153,7 @@ impl<S: 'static> Http<S> {
             limits: config.limits(),
             body_buffered_max: config.body_buffered_bytes_max as u64,
             high_water: config.output_high_water_bytes,
-            mail: Vec::new(),
+            mail: VecDeque::new(),
             work: Work::new(state, local, blocks, config.stall_warning),
             sockets: super::websocket::Settings::new(config),
         }
@@ -184,7 +172,10 @@ impl<S: 'static> Http<S> {
                 *place = Place::Head { partial: true };
                 Step::Wait(0, Waiting::Head)
             }
-            Err(error) => self.work.refuse_parse(error, out),
+            Err(error) => {
+                let head_only = input.starts_with(b"HEAD ");
+                self.work.refuse_parse(error, head_only, out)
+            }
         }
     }
 
@@ -211,7 +202,7 @@ impl<S: 'static> Http<S> {
                 {
                     let request = Request::new(at, head, params(found), &[]);
                     return match work.call(at, facts, &**handler, &request, false, out) {
-                        super::work::Ended::Written(false) => Step::On(len),
+                        Ended::Written(false) => Step::On(len),
                         ended => {
                             let passed = Passed::NONE;
                             let closes = work.settle(at, facts, ended, passed, None, place, out);
@@ -273,13 +264,13 @@ impl<S: 'static> Http<S> {
                     used += decoded.consumed;
                     let (pool, announced) = (&self.work.blocks, whole.announced);
                     if whole.body.push(pool, decoded.data, announced).is_err() {
-                        return self.work.busy(out);
+                        return self.work.busy(whole.facts, out);
                     }
                     if decoded.done || decoded.consumed == 0 {
                         break decoded.done;
                     }
                 }
-                Err(error) => return self.work.refuse_parse(error, out),
+                Err(error) => return self.work.refuse_parse(error, whole.facts.head_only, out),
             }
         };
         if !done {
@@ -322,7 +313,7 @@ impl<S: 'static> Http<S> {
                 out,
             );
         }
-        work.refuse(500, "lost request", out)
+        work.refuse(500, "lost request", false, out)
     }
 
     /// Goes on with a body that is streamed into a sink.
@@ -345,21 +336,15 @@ impl<S: 'static> Http<S> {
                     if !decoded.data.is_empty() {
                         let (state, sink) = (&work.state, &mut stream.sink);
                         let chunk = || sink.chunk(&mut state.borrow_mut(), decoded.data);
-                        if catch_unwind(AssertUnwindSafe(chunk)).is_err() {
-                            let mut reply = work.panicked();
-                            let facts = stream.facts;
-                            if let Some((layers, count, parts)) = &stream.after {
-                                work.after(layers, *count, &parts.view(), &mut reply);
-                            }
-                            work.give(at, facts, reply, place, out);
-                            return Step::Close;
+                        if caught(chunk).is_none() {
+                            return sink_failed(work, at, place, used, out);
                         }
                     }
                     if decoded.done || decoded.consumed == 0 {
                         break decoded.done;
                     }
                 }
-                Err(error) => return work.refuse_parse(error, out),
+                Err(error) => return work.refuse_parse(error, stream.facts.head_only, out),
             }
         };
         if !done {
@@ -427,9 +412,8 @@ impl<S: 'static> Http<S> {
                 }
                 Err(_) if exchange.outflow.is_some() => return Step::Break,
                 Err(error) => {
-                    // Its handler ends now, not when the client has closed.
-                    *place = Place::Head { partial: false };
-                    return self.work.refuse_parse(error, out);
+                    let head_only = exchange.facts.head_only;
+                    return self.work.refuse_parse(error, head_only, out);
                 }
             }
         }
@@ -441,7 +425,9 @@ impl<S: 'static> Http<S> {
             Pumped::Done => finish_exchange(&self.work, place, used),
             Pumped::Empty => Step::Wait(used, waiting),
             Pumped::Full => Step::Blocked(used),
-            Pumped::Broken => Step::Break,
+            Pumped::Broken if outflow.is_until_close() => Step::Break,
+            // It shows; what was said before is not lost.
+            Pumped::Broken => Step::Close,
         }
     }
 
@@ -474,6 +460,23 @@ impl<S: 'static> Http<S> {
         }
     }
 
+    /// Frees what a connection that closes needs no longer: its handler ends now, not when the client has closed.
+    #[inline]
+    fn let_go(&mut self, conn: &mut HttpConn<S>, next: Next) {
+        if !matches!(next, Next::Close | Next::Break) {
+            return;
+        }
+        match &mut conn.place {
+            Place::Head { .. } => {}
+            // It is told in the end how the connection was closed.
+            Place::WebSocket(socket) => socket.takes_no_more(),
+            place => {
+                let over = std::mem::replace(place, Place::Head { partial: false });
+                self.work.panics += discard(over);
+            }
+        }
+    }
+
     /// What a step means for a connection that has `consumed` bytes behind it.
     fn progress(step: &Step, consumed: usize, len: usize) -> Option<Progress> {
         let (consumed, next) = match *step {
@@ -486,111 +489,29 @@ impl<S: 'static> Http<S> {
         Some(Progress { consumed, next })
     }
 
-    /// Runs what came by mail.
-    fn read_mail(&mut self, events: &mut Vec<(ConnId, Event)>) {
-        let mut mail = std::mem::take(&mut self.mail);
-        self.work.local.inbox.take(&mut mail);
-        for letter in mail.drain(..) {
-            match letter {
-                Mail::Answer(conn, number, reply) => {
-                    let mut state = self.work.state.borrow_mut();
-                    self.work.panics += self.hooks.deferred(&mut state, conn, &reply);
-                    events.push((conn, Event::Answer(number, reply)));
+    /// Does what a letter asks for.
+    fn read_letter(&mut self, letter: Mail, events: &mut Vec<(ConnId, Event)>) {
+        match letter {
+            Mail::Answer(conn, number, reply) => {
+                let mut state = self.work.state.borrow_mut();
+                self.work.panics += self.hooks.deferred(&mut state, conn, &reply);
+                events.push((conn, Event::Answer(number, reply)));
+            }
+            Mail::Pump(conn, number) => events.push((conn, Event::Pump(number))),
+            Mail::Invoke(act) => {
+                let state = &self.work.state;
+                if caught(|| act(&mut *state.borrow_mut())).is_none() {
+                    self.work.panics += 1;
                 }
-                Mail::Pump(conn, number) => events.push((conn, Event::Pump(number))),
-                Mail::Invoke(act) => {
-                    let state: &mut dyn Any = &mut *self.work.state.borrow_mut();
-                    if catch_unwind(AssertUnwindSafe(|| act(state))).is_err() {
-                        self.work.panics += 1;
-                    }
-                }
-                Mail::WebSocket(conn, command) => events.push((conn, Event::WebSocket(command))),
-                Mail::Publish(members, frame) => {
-                    for conn in members.of(&self.work.local.inbox) {
-                        events.push((conn, Event::Publish(frame.clone())));
-                    }
+            }
+            Mail::WebSocket(conn, command) => events.push((conn, Event::WebSocket(command))),
+            Mail::Publish(members, frame) => {
+                for conn in members.of(&self.work.local.inbox) {
+                    events.push((conn, Event::Publish(frame.clone())));
                 }
             }
         }
-        self.mail = mail;
     }
-}
-
-/// HTTP/1.0 has no way to say "no body" other than a length, so a request that should have one and does not
-/// say how long it is cannot be framed (RFC 1945, 8.3).
-fn length_required(head: &Head<'_, '_>) -> bool {
-    head.framing == Framing::None
-        && head.version == Version::Http10
-        && matches!(head.method, Method::Post | Method::Put | Method::Patch)
-        && head.header("content-length").is_none()
-}
-
-/// Answers a request that has no handler, with the middleware that its path is below, and skips its body.
-#[cold]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the pieces of one request, borrowed apart"
-)]
-fn without_route<S: 'static>(
-    work: &mut Work<S>,
-    at: ConnRef,
-    place: &mut Place<S>,
-    head: &Head<'_, '_>,
-    len: usize,
-    mut reply: Reply,
-    layers: Option<&Layers<S>>,
-    body_max: u64,
-    out: &mut Vec<u8>,
-) -> Step {
-    if let Some(layers) = layers {
-        let mut request = Request::new(at, head, params(None), &[]);
-        let mut count = 0;
-        if let Some(answer) = work.before(layers, &mut request, &mut count) {
-            reply = answer;
-        }
-        work.after(layers, count, &request, &mut reply);
-    }
-    let facts = work.facts(head);
-    give_and_skip(work, at, facts, head, len, reply, body_max, place, out)
-}
-
-/// Answers a request whose body nobody will read.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the pieces of one request, borrowed apart"
-)]
-fn give_and_skip<S: 'static>(
-    work: &mut Work<S>,
-    at: ConnRef,
-    mut facts: Facts,
-    head: &Head<'_, '_>,
-    len: usize,
-    reply: Reply,
-    body_max: u64,
-    place: &mut Place<S>,
-    out: &mut Vec<u8>,
-) -> Step {
-    // Who waits for `100 Continue` may now send the body or not: the stream cannot be followed any further.
-    if head.expect_continue {
-        facts.persistence = Persistence::Close;
-    }
-    let closes = work.give(at, facts, reply, place, out);
-    if !closes && head.framing != Framing::None {
-        let decoder = BodyDecoder::new(head.framing, body_max);
-        match place {
-            // An answer that takes time: the body is skipped meanwhile.
-            Place::Exchange(exchange) => {
-                exchange.inflow = Some(Inflow {
-                    feed: None,
-                    decoder,
-                    received: 0,
-                    complete: false,
-                });
-            }
-            _ => *place = Place::Discard(Box::new(decoder)),
-        }
-    }
-    closing(closes, len)
 }
 
 /// An exchange is complete: what comes next on its connection.
@@ -606,396 +527,6 @@ fn finish_exchange<S>(work: &Work<S>, place: &mut Place<S>, used: usize) -> Step
         *place = Place::Discard(Box::new(inflow.decoder));
     }
     Step::On(used)
-}
-
-fn end_stream<S: 'static>(
-    work: &mut Work<S>,
-    at: ConnRef,
-    stream: Stream<S>,
-    used: usize,
-    place: &mut Place<S>,
-    out: &mut Vec<u8>,
-) -> Step {
-    let Stream {
-        sink,
-        mut facts,
-        after,
-        ..
-    } = stream;
-    // A stop that began meanwhile makes this the last answer.
-    if work.draining {
-        facts.persistence = Persistence::Close;
-    }
-    let ended = work.answer(at, facts, after.is_some(), out, |state, response| {
-        Ok(sink.end(state, response))
-    });
-    let closes = match (&ended, &after) {
-        (super::work::Ended::Written(closes), _) => *closes,
-        (_, Some((layers, count, parts))) => {
-            let passed = Passed {
-                layers: Some(layers),
-                count: *count,
-            };
-            work.settle(at, facts, ended, passed, Some(&parts.view()), place, out)
-        }
-        (_, None) => work.settle(at, facts, ended, Passed::NONE, None, place, out),
-    };
-    closing(closes, used)
-}
-
-/// A body that is complete.
-enum Body<'a> {
-    /// Where it was received.
-    Input(&'a [u8]),
-    Collected(Collected),
-}
-
-impl<S: 'static> Arrival<'_, S> {
-    /// Runs middleware, then goes on with the body.
-    #[inline(never)]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the pieces of one request, borrowed apart"
-    )]
-    fn admit(
-        &self,
-        found: PathParams<'_, '_>,
-        buffered_max: u64,
-        body_max: u64,
-        sockets: &super::websocket::Settings,
-        work: &mut Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let Self {
-            at,
-            facts,
-            entry,
-            head,
-            len,
-            ..
-        } = *self;
-        if length_required(head) {
-            return work.refuse(411, "a length is required", out);
-        }
-        let body_max = entry.body_bytes_max.unwrap_or(u64::MAX).min(body_max);
-        if matches!(head.framing, Framing::Length(bytes) if bytes > body_max) {
-            return work.refuse(413, "the body is too long", out);
-        }
-        let mut request = Request::new(at, head, params(found), &[]);
-        let mut passed = 0;
-        if let Some(layers) = &entry.layers
-            && let Some(mut reply) = work.before(layers, &mut request, &mut passed)
-        {
-            work.after(layers, passed, &request, &mut reply);
-            return give_and_skip(work, at, facts, head, len, reply, body_max, place, out);
-        }
-        match &entry.endpoint {
-            EndpointKind::Plain(_) | EndpointKind::Async(_) if head.framing == Framing::None => {
-                self.serve(request, Body::Input(&[]), passed, len, work, place, out)
-            }
-            EndpointKind::Plain(_) | EndpointKind::Async(_) => {
-                let body_max = body_max.min(match head.framing {
-                    Framing::Length(_) => u64::MAX,
-                    _ => buffered_max,
-                });
-                if matches!(head.framing, Framing::Length(bytes) if bytes > buffered_max) {
-                    return work.refuse(413, "the body is too long", out);
-                }
-                self.collect(request, passed, body_max, work, place, out)
-            }
-            EndpointKind::Sink(handler) => {
-                self.open_sink(&**handler, &request, passed, body_max, work, place, out)
-            }
-            EndpointKind::AsyncStream(_) => {
-                self.start_stream(&request, passed, body_max, work, place, out)
-            }
-            EndpointKind::WebSocket(route) => {
-                let passed = Passed {
-                    layers: entry.layers.as_ref(),
-                    count: passed,
-                };
-                super::websocket::open(
-                    route, sockets, work, at, facts, head, &request, passed, place, out,
-                )
-                .map_or_else(|closes| closing(closes, len), |()| Step::On(len))
-            }
-        }
-    }
-
-    /// A request with a body for a handler that takes it whole: at once if all of it is here.
-    fn collect(
-        &self,
-        request: Request<'_>,
-        passed: usize,
-        body_max: u64,
-        work: &mut Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let Self {
-            head, len, input, ..
-        } = *self;
-        let mut decoder = BodyDecoder::new(head.framing, body_max);
-        let mut pieces = std::mem::take(&mut work.pieces);
-        pieces.clear();
-        let mut first: &[u8] = &[];
-        let mut used = len;
-        let done = loop {
-            match decoder.decode(&input[used..]) {
-                Ok(decoded) => {
-                    used += decoded.consumed;
-                    if first.is_empty() {
-                        first = decoded.data;
-                    } else if !decoded.data.is_empty() {
-                        if pieces.is_empty() {
-                            pieces.extend_from_slice(first);
-                        }
-                        pieces.extend_from_slice(decoded.data);
-                    }
-                    if decoded.done || decoded.consumed == 0 {
-                        break decoded.done;
-                    }
-                }
-                Err(error) => {
-                    work.pieces = pieces;
-                    return work.refuse_parse(error, out);
-                }
-            }
-        };
-        let body = if pieces.is_empty() { first } else { &pieces };
-        let step = if done {
-            self.serve(request, Body::Input(body), passed, used, work, place, out)
-        } else {
-            self.wait_for_body(request, passed, body, decoder, used, work, place, out)
-        };
-        work.pieces = pieces;
-        step
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the pieces of one request, borrowed apart"
-    )]
-    fn wait_for_body(
-        &self,
-        request: Request<'_>,
-        passed: usize,
-        begun: &[u8],
-        decoder: BodyDecoder,
-        used: usize,
-        work: &Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let announced = match self.head.framing {
-            Framing::Length(bytes) => bytes,
-            _ => 0,
-        };
-        let mut body = Collected::default();
-        if body.push(&work.blocks, begun, announced).is_err() {
-            return work.busy(out);
-        }
-        self.expect_continue(out);
-        *place = Place::Whole(Box::new(Whole {
-            head: self.input[..self.len].to_vec(),
-            body,
-            announced,
-            decoder,
-            extensions: request.extensions,
-            passed,
-        }));
-        Step::Wait(used, Waiting::Body)
-    }
-
-    /// Asks for the body if the client waits to be asked.
-    fn expect_continue(&self, out: &mut Vec<u8>) {
-        if self.head.expect_continue && self.input.len() == self.len {
-            out.extend_from_slice(response::CONTINUE);
-        }
-    }
-
-    /// Lets the handler of a request whose body is complete answer.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the pieces of one request, borrowed apart"
-    )]
-    fn serve(
-        &self,
-        request: Request<'_>,
-        body: Body<'_>,
-        count: usize,
-        used: usize,
-        work: &mut Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let Self {
-            at, facts, entry, ..
-        } = *self;
-        let passed = Passed {
-            layers: entry.layers.as_ref(),
-            count,
-        };
-        let closes = match &entry.endpoint {
-            EndpointKind::Plain(handler) => {
-                let request = &request.with_body(match &body {
-                    Body::Input(bytes) => bytes,
-                    Body::Collected(collected) => collected,
-                });
-                let capture = passed.layers.is_some();
-                match work.call(at, facts, &**handler, request, capture, out) {
-                    super::work::Ended::Written(closes) => closes,
-                    ended => work.settle(at, facts, ended, passed, Some(request), place, out),
-                }
-            }
-            EndpointKind::Async(handler) => {
-                let body = match body {
-                    Body::Collected(collected) => collected,
-                    Body::Input(bytes) => {
-                        let mut collected = Collected::default();
-                        if collected.push(&work.blocks, bytes, 0).is_err() {
-                            return work.busy(out);
-                        }
-                        collected
-                    }
-                };
-                let parts = Rc::new(RequestParts::keep(&request, body));
-                let start = |context, done, _| handler.start(context, done);
-                match work.start(at, facts, &parts, passed, start) {
-                    Started::Running(exchange) => {
-                        *place = Place::Exchange(exchange);
-                        false
-                    }
-                    Started::Ended(mut reply) => {
-                        if let Some(layers) = passed.layers {
-                            work.after(layers, count, &parts.view(), &mut reply);
-                        }
-                        work.give(at, facts, reply, place, out)
-                    }
-                }
-            }
-            // The others do not take their bodies whole.
-            _ => false,
-        };
-        closing(closes, used)
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the pieces of one request, borrowed apart"
-    )]
-    fn open_sink(
-        &self,
-        handler: &dyn StreamHandler<S>,
-        request: &Request<'_>,
-        passed: usize,
-        body_max: u64,
-        work: &mut Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let Self {
-            at,
-            facts,
-            head,
-            len,
-            ..
-        } = *self;
-        let state = &work.state;
-        let open = || handler.open(&mut state.borrow_mut(), request);
-        let Ok(sink) = catch_unwind(AssertUnwindSafe(open)) else {
-            let mut reply = work.panicked();
-            if let Some(layers) = &self.entry.layers {
-                work.after(layers, passed, request, &mut reply);
-            }
-            work.give(at, facts, reply, place, out);
-            return Step::Close;
-        };
-        let stream = Stream {
-            sink,
-            decoder: BodyDecoder::new(head.framing, body_max),
-            facts,
-            after: self.entry.layers.as_ref().map(|layers| {
-                let parts = RequestParts::keep(request, Collected::default());
-                (Arc::clone(layers), passed, Rc::new(parts))
-            }),
-            bulk: matches!(head.framing, Framing::Length(bytes) if bytes >= BULK_BYTES),
-            received: 0,
-        };
-        self.expect_continue(out);
-        if head.framing == Framing::None {
-            return end_stream(work, at, stream, len, place, out);
-        }
-        *place = Place::Stream(Box::new(stream));
-        Step::On(len)
-    }
-
-    /// Starts a handler that gets its body as it arrives.
-    fn start_stream(
-        &self,
-        request: &Request<'_>,
-        count: usize,
-        body_max: u64,
-        work: &mut Work<S>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> Step {
-        let Self {
-            at,
-            facts,
-            entry,
-            head,
-            len,
-            ..
-        } = *self;
-        let EndpointKind::AsyncStream(handler) = &entry.endpoint else {
-            return Step::On(len);
-        };
-        let passed = Passed {
-            layers: entry.layers.as_ref(),
-            count,
-        };
-        let parts = Rc::new(RequestParts::keep(request, Collected::default()));
-        let inbox = Arc::clone(&work.local.inbox);
-        let mut feed = None;
-        let empty = head.framing == Framing::None;
-        let start = |context, done, number| {
-            let (its_feed, stream) = body::feed(inbox, at.id, number);
-            if empty {
-                its_feed.complete();
-            } else {
-                feed = Some(its_feed);
-            }
-            handler.start(context, stream, done)
-        };
-        self.expect_continue(out);
-        match work.start(at, facts, &parts, passed, start) {
-            Started::Running(mut exchange) => {
-                if feed.is_some() {
-                    exchange.inflow = Some(Inflow {
-                        feed,
-                        decoder: BodyDecoder::new(head.framing, body_max),
-                        received: 0,
-                        complete: false,
-                    });
-                }
-                *place = Place::Exchange(exchange);
-                Step::On(len)
-            }
-            Started::Ended(mut reply) => {
-                if let Some(layers) = passed.layers {
-                    work.after(layers, count, &parts.view(), &mut reply);
-                }
-                let mut facts = facts;
-                if head.expect_continue && !empty {
-                    // It has been told to send a body that nobody will take.
-                    facts.persistence = Persistence::Close;
-                }
-                give_and_skip(work, at, facts, head, len, reply, body_max, place, out)
-            }
-        }
-    }
 }
 
 impl<S: 'static> Protocol for Http<S> {
@@ -1080,6 +611,7 @@ impl<S: 'static> Protocol for Http<S> {
                 Step::On(used) => consumed += used,
                 other => {
                     if let Some(progress) = Self::progress(&other, consumed, input.len()) {
+                        self.let_go(conn, progress.next);
                         return progress;
                     }
                 }
@@ -1087,10 +619,24 @@ impl<S: 'static> Protocol for Http<S> {
         }
     }
 
-    fn run(&mut self, events: &mut Vec<(ConnId, Event)>) {
-        if self.work.local.inbox.has_mail() {
-            self.read_mail(events);
+    fn read_mail(&mut self, events: &mut Vec<(ConnId, Event)>) -> bool {
+        if self.mail.is_empty() {
+            if !self.work.local.inbox.has_mail() {
+                return false;
+            }
+            self.work.local.inbox.take(&mut self.mail);
         }
+        while events.len() < EVENTS_AT_ONCE {
+            let Some(letter) = self.mail.pop_front() else {
+                self.mail.shrink_to(EVENTS_AT_ONCE);
+                return false;
+            };
+            self.read_letter(letter, events);
+        }
+        true
+    }
+
+    fn run(&mut self, events: &mut Vec<(ConnId, Event)>) {
         if !self.ticks.is_empty() {
             let mut state = self.work.state.borrow_mut();
             self.work.panics += self.hooks.tick(&mut self.ticks, &mut state);
@@ -1148,13 +694,15 @@ impl<S: 'static> Protocol for Http<S> {
             // It has moved on.
             _ => return Next::Stay,
         };
-        match Self::progress(&step, 0, 0) {
+        let next = match Self::progress(&step, 0, 0) {
             Some(progress) => progress.next,
             None => Next::Wait(match place {
                 Place::Discard(_) => Waiting::Body,
                 _ => Waiting::Request,
             }),
-        }
+        };
+        self.let_go(conn, next);
+        next
     }
 
     fn say_goodbye(&mut self, conn: &mut HttpConn<S>, out: &mut Vec<u8>) -> bool {
@@ -1168,7 +716,7 @@ impl<S: 'static> Protocol for Http<S> {
     }
 
     fn timed_out(&mut self, conn: &mut HttpConn<S>, waiting: Waiting, out: &mut Vec<u8>) -> Next {
-        match &mut conn.place {
+        let next = match &mut conn.place {
             // A request that has been answered before its body was skipped gets no second answer.
             Place::Discard(_) => Next::Close,
             // A stream may be silent; what the client does not take has a timeout of its own.
@@ -1178,22 +726,27 @@ impl<S: 'static> Protocol for Http<S> {
             Place::Exchange(exchange) if exchange.outflow.is_some() => Next::Break,
             Place::Exchange(exchange) if waiting.is_for_handler() => {
                 self.work.handler_timeout(exchange.facts, out);
-                conn.place = Place::Head { partial: false };
                 Next::Close
             }
             Place::WebSocket(socket) => socket.timed_out(&self.sockets, out),
-            place => {
-                *place = Place::Head { partial: false };
-                self.work.refuse(408, "the request took too long", out);
+            _ => {
+                self.work
+                    .refuse(408, "the request took too long", false, out);
                 Next::Close
             }
-        }
+        };
+        self.let_go(conn, next);
+        next
     }
 
     fn closed(&mut self, id: ConnId, conn: HttpConn<S>) {
-        if let Place::WebSocket(socket) = conn.place {
-            socket.closed(&mut self.work, id);
-        }
+        let work = &mut self.work;
+        let panicked = match conn.place {
+            Place::Head { .. } | Place::Discard(_) => 0,
+            Place::WebSocket(socket) => caught(|| socket.closed(work, id)).is_none().into(),
+            place => discard(place),
+        };
+        self.work.panics += panicked;
     }
 
     fn count(&self, counters: &mut Counters) {
@@ -1235,7 +788,7 @@ impl<S: 'static> Http<S> {
             executor,
             inbox: Arc::new(crate::remote::Inbox::new(|| ())),
             peers: Arc::new(crate::peers::Peers::new(1).unwrap()),
-            state: Rc::clone(&state) as Rc<dyn Any>,
+            state: Rc::clone(&state) as Rc<_>,
             answers: RefCell::default(),
         });
         let alone = Alone {

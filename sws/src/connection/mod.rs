@@ -1,8 +1,11 @@
 //! What a connection is doing: protocols, as the reactor sees them.
 
+mod arrival;
 mod exchange;
 pub(crate) mod http;
 mod render;
+#[cfg(test)]
+pub(crate) mod tests;
 mod websocket;
 mod work;
 
@@ -72,7 +75,10 @@ pub(crate) trait Protocol {
         out: &mut Vec<u8>,
     ) -> Progress;
 
-    /// Does what is due and was not caused by bytes: tasks, messages. What that means for connections is added to `events`.
+    /// Reads some of what came from elsewhere. Returns whether there is more, of what was there at the first call.
+    fn read_mail(&mut self, events: &mut Vec<(ConnId, Self::Event)>) -> bool;
+
+    /// Does what is due and was not caused by bytes: tasks. What that means for connections is added to `events`.
     fn run(&mut self, events: &mut Vec<(ConnId, Self::Event)>);
 
     /// How long [`run`](Self::run) may wait for its next turn; `None`: for ever.

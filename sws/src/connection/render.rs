@@ -46,6 +46,11 @@ impl Outflow {
         }
     }
 
+    /// Whether nothing but the connection's end tells the client where the body ends.
+    pub(crate) fn is_until_close(&self) -> bool {
+        self.left.is_none() && !self.chunked
+    }
+
     /// Appends what there is, up to `room` bytes or little more.
     pub(crate) fn pump(&mut self, mut room: usize, out: &mut Vec<u8>) -> Pumped {
         loop {

@@ -7,15 +7,13 @@ use super::{
 };
 use crate::{
     Config, Request,
+    caught::caught,
     config::WebSocketOverflow,
     reactor::Waiting,
     reply::{Field, Reply},
     ws::{Closed, Command, Route, Shared, Socket, Topic, WebSocket},
 };
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 use sws_proto::{
     http1::{Head, response},
     ws::{
@@ -134,9 +132,9 @@ fn allow<S: 'static>(
     }
     let state = &work.state;
     let open = || (route.open)(&mut state.borrow_mut(), request);
-    match catch_unwind(AssertUnwindSafe(open)) {
-        Ok(handler) => Ok((key, handler?)),
-        Err(_) => Err(Box::new(work.panicked())),
+    match caught(open) {
+        Some(handler) => Ok((key, handler?)),
+        None => Err(Box::new(work.panicked())),
     }
 }
 
@@ -175,7 +173,7 @@ impl<S: 'static> WsConn<S> {
         };
         let (handler, state) = (&mut self.handler, &work.state);
         let call = || act(&mut **handler, &mut state.borrow_mut(), &mut socket);
-        if catch_unwind(AssertUnwindSafe(call)).is_err() {
+        if caught(call).is_none() {
             work.panics += 1;
             out.truncate(start);
             self.closing = None;
@@ -316,16 +314,22 @@ impl<S: 'static> WsConn<S> {
         Next::Wait(Waiting::Socket)
     }
 
+    /// The connection closes: its senders learn of it now, not when the peer has closed, too.
+    pub(crate) fn takes_no_more(&self) {
+        if let Some(shared) = &self.shared {
+            shared.close();
+        }
+    }
+
     /// The server is stopping.
     pub(crate) fn say_goodbye(&mut self, out: &mut Vec<u8>) {
+        self.takes_no_more();
         self.close(CloseCode::GOING_AWAY, "", out);
     }
 
     /// The connection is over.
     pub(crate) fn closed(mut self, work: &mut Work<S>, id: ConnId) {
-        if let Some(shared) = &self.shared {
-            shared.close();
-        }
+        self.takes_no_more();
         for topic in self.topics.drain(..) {
             topic.0.leave(&work.local.inbox, id);
         }
@@ -336,7 +340,7 @@ impl<S: 'static> WsConn<S> {
         };
         let (handler, state) = (&mut self.handler, &work.state);
         let close = || handler.close(&mut state.borrow_mut(), id, &reason);
-        if catch_unwind(AssertUnwindSafe(close)).is_err() {
+        if caught(close).is_none() {
             work.panics += 1;
         }
     }

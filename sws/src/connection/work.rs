@@ -9,6 +9,7 @@ use super::{
 use crate::{
     Request,
     blocks::{Blocks, Collected},
+    caught::caught,
     context::{Context, RequestParts},
     handler::{Answered, Done, Handler},
     local::Local,
@@ -21,7 +22,6 @@ use crate::{
 };
 use std::{
     cell::RefCell,
-    panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
@@ -56,6 +56,16 @@ pub(crate) struct Facts {
     pub(crate) persistence: Persistence,
     pub(crate) head_only: bool,
     pub(crate) http10: bool,
+}
+
+impl Facts {
+    /// The same for an answer that is its connection's last.
+    pub(crate) fn last(self) -> Self {
+        Self {
+            persistence: Persistence::Close,
+            ..self
+        }
+    }
 }
 
 /// What became of a handler's call.
@@ -157,16 +167,16 @@ impl<S: 'static> Work<S> {
         let state = &self.state;
         // A panicking handler costs one 500, not the reactor. The state is the user's own concern, as with
         // any value that outlives a panic; output is cut back to where it was.
-        let result = catch_unwind(AssertUnwindSafe(|| give(&mut state.borrow_mut(), response)));
+        let result = caught(|| give(&mut state.borrow_mut(), response));
         match (result, outcome.given) {
-            (Ok(Ok(Answered(()))), None) => Ended::Written(outcome.closing),
+            (Some(Ok(Answered(()))), None) => Ended::Written(outcome.closing),
             (result, given) => {
                 out.truncate(start);
                 self.exchanges = self.exchanges.wrapping_add(1);
                 match (result, given.map(|given| *given)) {
-                    (Ok(Ok(_)), Some(Given::Reply(reply))) => Ended::Reply(Box::new(reply)),
-                    (Ok(Ok(_)), Some(Given::Later(gone))) => Ended::Later(gone),
-                    (Ok(Err(rejection)), _) => Ended::Reply(Box::new(rejection.into_reply())),
+                    (Some(Ok(_)), Some(Given::Reply(reply))) => Ended::Reply(Box::new(reply)),
+                    (Some(Ok(_)), Some(Given::Later(gone))) => Ended::Later(gone),
+                    (Some(Err(rejection)), _) => Ended::Reply(Box::new(rejection.into_reply())),
                     _ => Ended::Reply(Box::new(self.panicked())),
                 }
             }
@@ -212,10 +222,10 @@ impl<S: 'static> Work<S> {
         for layer in layers.iter() {
             let state = &self.state;
             let before = || layer.before(&mut state.borrow_mut(), request);
-            match catch_unwind(AssertUnwindSafe(before)) {
-                Ok(Flow::Continue) => *count += 1,
-                Ok(Flow::Answer(reply)) => return Some(reply),
-                Err(_) => return Some(self.panicked()),
+            match caught(before) {
+                Some(Flow::Continue) => *count += 1,
+                Some(Flow::Answer(reply)) => return Some(reply),
+                None => return Some(self.panicked()),
             }
         }
         None
@@ -233,7 +243,7 @@ impl<S: 'static> Work<S> {
         for layer in layers.iter().take(count).rev() {
             let state = &self.state;
             let after = || layer.after(&mut state.borrow_mut(), request, reply);
-            if catch_unwind(AssertUnwindSafe(after)).is_err() {
+            if caught(after).is_none() {
                 *reply = self.panicked();
             }
         }
@@ -344,9 +354,9 @@ impl<S: 'static> Work<S> {
         let context = Context::new(Rc::clone(parts), State(Rc::clone(&self.state)));
         let done = Done::new(at.id, number);
         // What panics before its first `await` has dropped `done`, which answers.
-        let task = catch_unwind(AssertUnwindSafe(|| make(context, done, number)));
+        let task = caught(|| make(context, done, number));
         let running = match task {
-            Ok(task) => match self.local.executor.start_now(task) {
+            Some(task) => match self.local.executor.start_now(task) {
                 Ok(running) => running,
                 Err(_) => {
                     self.take_answer(at, number);
@@ -355,7 +365,7 @@ impl<S: 'static> Work<S> {
                     return Started::Ended(reply);
                 }
             },
-            Err(_) => {
+            None => {
                 self.panics += 1;
                 None
             }
@@ -382,21 +392,32 @@ impl<S: 'static> Work<S> {
     }
 
     #[cold]
-    pub(crate) fn refuse_parse(&mut self, error: ParseError, out: &mut Vec<u8>) -> Step {
-        self.refuse(error.status(), error.reason(), out)
+    pub(crate) fn refuse_parse(
+        &mut self,
+        error: ParseError,
+        head_only: bool,
+        out: &mut Vec<u8>,
+    ) -> Step {
+        self.refuse(error.status(), error.reason(), head_only, out)
     }
 
     /// Answers what cannot be served and closes: where the next request starts is unknown.
     #[cold]
-    pub(crate) fn refuse(&mut self, status: u16, reason: &str, out: &mut Vec<u8>) -> Step {
+    pub(crate) fn refuse(
+        &mut self,
+        status: u16,
+        reason: &str,
+        head_only: bool,
+        out: &mut Vec<u8>,
+    ) -> Step {
         self.bad_requests += 1;
-        self.last_answer(status, reason, false, out)
+        self.last_answer(status, reason, head_only, out)
     }
 
     /// Answers that there is no room for a request, and closes.
     #[cold]
-    pub(crate) fn busy(&self, out: &mut Vec<u8>) -> Step {
-        self.last_answer(503, "no large buffer is free", false, out)
+    pub(crate) fn busy(&self, facts: Facts, out: &mut Vec<u8>) -> Step {
+        self.last_answer(503, "no large buffer is free", facts.head_only, out)
     }
 
     /// Answers for a handler that took too long.

@@ -26,6 +26,8 @@ const BATCH_ANSWER_BYTES_MAX: usize = 64 * 1024;
 const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What a batch buffer keeps of its memory from turn to turn.
 const BATCH_KEEP_BYTES: usize = 512 * 1024;
+/// Room for events that is kept from turn to turn.
+const EVENTS_KEPT: usize = 8192;
 /// How long accepting waits when there are no descriptors.
 const ACCEPT_RETRY_TICKS: u32 = 1;
 /// How often it is looked whether a peer whose input is held back is still there.
@@ -445,9 +447,8 @@ impl<P: Protocol, H: Host> Core<P, H> {
             // The peer takes nothing, or does not close after our FIN.
             if !slot.flags.any(Flags::FIN_SENT) {
                 self.counters.timeouts += 1;
-                // So that closing resets: the kernel gives up what it holds for the peer, too. Where it is refused the
-                // connection is gone already.
-                let _ = self.host.set_linger_zero(slot.fd);
+                // The kernel gives up what it holds for the peer, too.
+                self.host.reset(slot.fd);
             }
             slot.flags.set(Flags::BROKEN);
         } else {
@@ -467,7 +468,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
                     self.set_deadline(index, patience);
                     return;
                 }
-                Next::Break => self.slots[index].flags.set(Flags::BROKEN),
+                Next::Break => self.break_off(index),
                 _ => self.slots[index].flags.set(Flags::CLOSING),
             }
             self.counters.timeouts += 1;
@@ -480,11 +481,19 @@ impl<P: Protocol, H: Host> Core<P, H> {
     /// Runs the protocol's own work, and tells connections what it means for them.
     pub(super) fn run_protocol(&mut self) {
         let mut events = std::mem::take(&mut self.events);
+        while self.protocol.read_mail(&mut events) {
+            self.deliver_all(&mut events);
+        }
         self.protocol.run(&mut events);
+        self.deliver_all(&mut events);
+        events.shrink_to(EVENTS_KEPT);
+        self.events = events;
+    }
+
+    fn deliver_all(&mut self, events: &mut Vec<(ConnId, P::Event)>) {
         for (id, event) in events.drain(..) {
             self.deliver(id, event);
         }
-        self.events = events;
     }
 
     fn deliver(&mut self, id: ConnId, event: P::Event) {
@@ -701,7 +710,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
                 self.mark_dirty(index);
             }
             Next::Break => {
-                slot.flags.set(Flags::BROKEN);
+                self.break_off(index);
                 self.mark_dirty(index);
             }
             Next::Stay => {}
@@ -711,12 +720,18 @@ impl<P: Protocol, H: Host> Core<P, H> {
         }
     }
 
+    /// Ends a connection so that the peer does not take it for a regular end.
+    fn break_off(&mut self, index: u32) {
+        let slot = &mut self.slots[index];
+        self.host.reset(slot.fd);
+        slot.flags.set(Flags::BROKEN);
+    }
+
     /// What becomes of a connection that waits for this and has heard the peer's last byte.
     fn eof_means(&self, waiting: Waiting) -> Flags {
         match waiting {
             Waiting::Answer | Waiting::Reader if self.half_close => Flags::default(),
-            // Nobody waits for the answer.
-            Waiting::Answer | Waiting::Reader => Flags::BROKEN,
+            // Nobody waits for the answer; those before it may still be on their way.
             _ => Flags::CLOSING,
         }
     }
@@ -798,7 +813,10 @@ impl<P: Protocol, H: Host> Drop for Core<P, H> {
     /// Closes what is left when the reactor has failed or has run out of time. The engine is gone by then.
     fn drop(&mut self) {
         for index in self.slots.live_indexes() {
-            self.host.close(self.slots[index].fd);
+            let slot = &mut self.slots[index];
+            let id = ConnId::new(index, slot.generation);
+            self.protocol.closed(id, std::mem::take(&mut slot.conn));
+            self.host.close(slot.fd);
         }
         for fd in self.unplaced.drain(..) {
             self.host.close(fd);

@@ -26,8 +26,8 @@ pub(crate) trait Host {
     /// Whether the peer will send no more, whatever of it has not been read. `broken`: a reset alone counts.
     fn hung_up(&self, fd: RawFd, broken: bool) -> bool;
 
-    /// Makes `close` reset the connection.
-    fn set_linger_zero(&self, fd: RawFd) -> io::Result<()>;
+    /// Resets the connection, now or when it is closed: the peer must not take its end for a regular one.
+    fn reset(&self, fd: RawFd);
 }
 
 /// The operating system that the process runs on.
@@ -65,7 +65,10 @@ impl Host for Os {
         sys::hung_up(fd, broken)
     }
 
-    fn set_linger_zero(&self, fd: RawFd) -> io::Result<()> {
-        sys::set_linger_zero(fd)
+    fn reset(&self, fd: RawFd) {
+        if sys::reset(fd).is_err() {
+            // Where this is refused, too, the connection is gone already.
+            let _ = sys::set_linger_zero(fd);
+        }
     }
 }

@@ -166,7 +166,10 @@ impl Executor {
 
     /// [`spawn_now`](Self::spawn_now) for a [`detached`] task that ends with its handle. None if it is over already.
     pub(crate) fn start_now(&self, task: Task) -> Result<Option<AbortOnDrop>, TooManyTasks> {
-        self.room()?;
+        if let Err(error) = self.room() {
+            self.guard(|| drop(task));
+            return Err(error);
+        }
         let id = self.slab.borrow_mut().insert(task, &self.shared);
         self.poll(id);
         let lives = self.slab.borrow().is_live(id);

@@ -97,11 +97,10 @@ impl Host for SimHost {
         client.reset || (client.fin && !broken)
     }
 
-    fn set_linger_zero(&self, fd: RawFd) -> io::Result<()> {
+    fn reset(&self, fd: RawFd) {
         let world = &mut *self.0.borrow_mut();
         let index = world.open(fd);
         world.clients[index].linger_zero = true;
-        Ok(())
     }
 }
 

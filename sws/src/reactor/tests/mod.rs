@@ -5,6 +5,7 @@
 
 mod app;
 mod deadlines;
+mod ends;
 mod scripts;
 
 use self::{
