@@ -30,7 +30,8 @@ const BATCH_KEEP_BYTES: usize = 512 * 1024;
 const EVENTS_KEPT: usize = 8192;
 /// How long accepting waits when there are no descriptors.
 const ACCEPT_RETRY_TICKS: u32 = 1;
-/// How often it is looked whether a peer whose input is held back is still there.
+/// How often it is looked whether a peer is still there for which there is no deadline, and one whose input is held back.
+const LOOK_TICKS: u32 = 50;
 const HELD_LOOK_TICKS: u32 = 10;
 /// How long a peer may take to close after our FIN.
 const LINGER: Duration = Duration::from_secs(5);
@@ -341,6 +342,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
             Waiting::Request => self.timeouts.idle,
             Waiting::Head => self.timeouts.head,
             Waiting::Body | Waiting::Bulk => self.timeouts.body,
+            _ if self.is_endless(waiting) => LOOK_TICKS,
             Waiting::Answer | Waiting::Reader => self.timeouts.answer,
             Waiting::Socket => self.timeouts.socket,
         }
@@ -412,20 +414,37 @@ impl<P: Protocol, H: Host> Core<P, H> {
         self.due = due;
     }
 
-    /// While no input is taken nothing tells that the peer has gone, so it is looked for, unless a deadline is at hand anyway.
+    /// While no input is taken nothing tells that the peer has gone, so it is looked for soon, unless a deadline is at hand
+    /// anyway.
     pub(super) fn watch_held(&mut self, index: u32) {
-        if self.timeouts.answer == TICKS_MAX {
+        if self.is_endless(self.slots[index].waiting) {
             self.set_deadline(index, HELD_LOOK_TICKS);
         }
     }
 
-    fn look_at_held(&mut self, index: u32) {
-        let fd = self.slots[index].fd;
-        if self.host.hung_up(fd, self.half_close) {
+    /// Whether nothing but the peer ends this wait.
+    fn is_endless(&self, waiting: Waiting) -> bool {
+        match waiting {
+            Waiting::Answer | Waiting::Reader => self.timeouts.answer == TICKS_MAX,
+            Waiting::Socket => self.timeouts.socket == TICKS_MAX,
+            _ => false,
+        }
+    }
+
+    /// Looks whether the peer of an endless wait is there: a multishot receive can miss a reset that comes right behind
+    /// data (seen on Linux 6.18).
+    fn look_at_peer(&mut self, index: u32) {
+        let slot = &self.slots[index];
+        if self.host.hung_up(slot.fd, self.half_close) {
             self.slots[index].flags.set(Flags::BROKEN);
             self.mark_dirty(index);
         } else {
-            self.watch_held(index);
+            let soon = if slot.held() {
+                HELD_LOOK_TICKS
+            } else {
+                LOOK_TICKS
+            };
+            self.set_deadline(index, soon);
         }
     }
 
@@ -437,8 +456,9 @@ impl<P: Protocol, H: Host> Core<P, H> {
         }
         let slot = &mut self.slots[index];
         let over = Flags::CLOSING | Flags::BROKEN;
-        if slot.held() && self.timeouts.answer == TICKS_MAX && !slot.flags.any(sending | over) {
-            self.look_at_held(index);
+        let waiting = slot.waiting;
+        if !slot.flags.any(sending | over) && slot.unsent() == 0 && self.is_endless(waiting) {
+            self.look_at_peer(index);
             return;
         }
         let slot = &mut self.slots[index];
