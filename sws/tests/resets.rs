@@ -38,9 +38,7 @@ fn a_reset_right_behind_bytes_is_noticed() {
             for client in &mut clients {
                 client.send("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 9\r\n\r\n");
             }
-            eventually(&server, "all have begun", |c| {
-                c.requests == 9 * round + 8
-            });
+            eventually(&server, "all have begun", |c| c.requests == 9 * round + 8);
             blocking.send("GET /block HTTP/1.1\r\nHost: t\r\n\r\n");
             std::thread::sleep(Duration::from_millis(5));
             for mut client in clients {
