@@ -1,6 +1,6 @@
 //! The command line, before anything in it is looked up or opened.
 
-use crate::duration;
+use crate::{duration, files};
 use clap::{Parser, builder::RangedU64ValueParser};
 use std::{path::PathBuf, time::Duration};
 
@@ -145,6 +145,9 @@ pub(crate) struct Args {
     /// flag is accepted for command lines that ask for it
     #[arg(long)]
     pub cqe_latency: bool,
+
+    #[command(flatten)]
+    pub output: files::Options,
 
     #[command(flatten)]
     pub unsupported: Unsupported,

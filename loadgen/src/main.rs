@@ -15,6 +15,7 @@ mod conn;
 mod control;
 mod duration;
 mod error;
+mod files;
 mod histogram;
 mod inflight;
 mod plan;
@@ -29,16 +30,23 @@ mod template;
 mod timers;
 mod trouble;
 mod verdict;
+mod windows;
 mod wire;
 mod worker;
 
-use crate::{args::Args, error::Failure, plan::Plan, signals::Signals, verdict::Verdict};
-use clap::Parser;
+use crate::{
+    args::Args,
+    error::Failure,
+    files::{Files, Session},
+    plan::Plan,
+    signals::Signals,
+    verdict::Verdict,
+};
+use clap::{CommandFactory, FromArgMatches};
 use std::{io, process::ExitCode};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    match measure(args) {
+    match measure() {
         Ok(exit_code) => ExitCode::from(exit_code),
         Err(failure) => {
             eprintln!("loadgen: {failure}");
@@ -48,8 +56,14 @@ fn main() -> ExitCode {
 }
 
 /// Does the run and reports it; the exit status says what it was worth.
-fn measure(args: Args) -> Result<u8, Failure> {
+fn measure() -> Result<u8, Failure> {
+    let mut command = Args::command();
+    let matches = command.get_matches_mut();
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let options = args.output.clone();
     let plan = Plan::new(args, |note| eprintln!("loadgen: note: {note}"))?;
+    let session = Session::new(&command, &matches, &options, &plan);
+    let files = Files::new(&options)?;
     let signals = Signals::hold();
     if !plan.json {
         report::text::banner(&mut io::stdout().lock(), &plan).map_err(Failure::Output)?;
@@ -58,10 +72,11 @@ fn measure(args: Args) -> Result<u8, Failure> {
     let verdict = Verdict::of(&plan, &outcome);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = if plan.json {
-        report::json::result(&mut out, &plan, &outcome, &verdict)
+        report::json::result(&mut out, &session, &plan, &outcome, &verdict)
     } else {
         report::text::result(&mut out, &plan, &outcome, &verdict)
     };
+    files.write(&session, &plan, &outcome, &verdict)?;
     written.map_err(Failure::Output)?;
     Ok(verdict.exit_code)
 }

@@ -47,6 +47,8 @@ pub(crate) struct Plan {
     pub tracked_sends: bool,
     /// Send buffer of each socket, where the system is not to decide.
     pub send_buffer: Option<u32>,
+    /// Width of the parts of the window that are reported.
+    pub interval: Duration,
     pub json: bool,
     pub template_latency: bool,
 }
@@ -128,6 +130,7 @@ impl Plan {
             receive_buffer: args.recv_buf as usize,
             tracked_sends: args.tracked_sends,
             send_buffer: args.send_buf,
+            interval: args.output.interval,
             json: args.json,
             template_latency: args.per_tpl_latency,
         })

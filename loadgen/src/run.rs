@@ -9,6 +9,7 @@ use crate::{
     record::Tally,
     signals::{Signals, Stop},
     trouble::Trouble,
+    windows::{self, Row},
     worker::{Worker, WorkerReport},
 };
 use std::{thread, time::Duration};
@@ -31,6 +32,10 @@ pub(crate) struct Outcome {
     pub ledger: Ledger,
     /// The window.
     pub tally: Tally,
+    /// The window in parts.
+    pub windows: Vec<Row>,
+    /// When the window began, in nanoseconds since 1970.
+    pub start_unix: u64,
     /// The whole run.
     pub trouble: Trouble,
     pub client: Client,
@@ -193,6 +198,8 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         warmup: Duration::from_nanos(borders.start - borders.begin),
         ledger: Ledger::default(),
         tally: Tally::new(plan)?,
+        windows: Vec::new(),
+        start_unix: clock::unix(borders.start),
         trouble: Trouble::default(),
         client: Client::default(),
         connected: 0,
@@ -200,7 +207,9 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         dropped: 0,
         stop: borders.stop,
     };
+    let mut windows = Vec::new();
     for report in reports {
+        windows.extend(report.windows);
         outcome.ledger += report.ledger;
         outcome.tally.merge(&report.tally);
         outcome.trouble += &report.trouble;
@@ -211,6 +220,7 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         outcome.client.system += report.cpu.system;
         outcome.client.busiest = outcome.client.busiest.max(report.cpu.busy());
     }
+    outcome.windows = windows::rows(windows, outcome.elapsed, plan.interval)?;
     let cpus = plan
         .cpus
         .as_ref()

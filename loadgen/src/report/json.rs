@@ -4,11 +4,13 @@
 use super::units::per;
 use crate::{
     books::Books,
+    files::{Host, Session},
     histogram::Latencies,
     plan::Plan,
     run::Outcome,
     verdict::Verdict,
     verdict::{close_name, errno_text},
+    windows::Row,
 };
 use serde::Serialize;
 use std::{
@@ -20,11 +22,12 @@ use std::{
 /// Writes the report as one object.
 pub(crate) fn result(
     out: &mut impl Write,
+    session: &Session,
     plan: &Plan,
     outcome: &Outcome,
     verdict: &Verdict,
 ) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Report::new(plan, outcome, verdict))?;
+    serde_json::to_writer_pretty(&mut *out, &Report::new(session, plan, outcome, verdict))?;
     writeln!(out)?;
     out.flush()
 }
@@ -58,13 +61,19 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     per_template: Option<Vec<PerTemplate<'a>>>,
     schema: &'a str,
+    id: &'a str,
+    argv: &'a [String],
+    /// Hash of what was asked for; the same for all workers of a run.
+    config: &'a str,
+    labels: &'a BTreeMap<String, String>,
     load: Load<'a>,
     phases: Phases,
     counts: Counts,
-    latency: Spectrum,
+    latency: Latency,
     codes: BTreeMap<String, u64>,
     errors_detail: ErrorsDetail,
-    client: ClientUse,
+    windows: &'a [Row],
+    client: ClientUse<'a>,
     verdict: Judgement<'a>,
 }
 
@@ -117,6 +126,8 @@ struct PerTemplate<'a> {
     ok_2xx: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_us: Option<Micros>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency: Option<Measured>,
     name: &'a str,
 }
 
@@ -131,8 +142,12 @@ struct Load<'a> {
 
 #[derive(Serialize)]
 struct Phases {
+    /// The begin of the window, since 1970.
+    start_unix_ns: u64,
     warmup_ns: u64,
     measure_ns: u64,
+    /// Whether both halves of the window had about the same rate; null when it is too short to say.
+    steady: Option<bool>,
 }
 
 /// Requests of the window: in_flight_at_start + sent = ok + bad_status + bad_body + malformed + cut_short +
@@ -163,6 +178,25 @@ struct WholeRun {
     bad: u64,
     lost: u64,
     unfinished: u64,
+}
+
+/// What counts as the latency of this run, then the times that were measured, each with its histogram.
+#[derive(Serialize)]
+struct Latency {
+    #[serde(flatten)]
+    headline: Spectrum,
+    /// From the send.
+    service: Measured,
+    /// From the intended start; a closed loop has none.
+    response: Option<Measured>,
+}
+
+#[derive(Serialize)]
+struct Measured {
+    #[serde(flatten)]
+    spectrum: Spectrum,
+    /// HdrHistogram V2, deflated, base64; the unit is ns.
+    hdr: String,
 }
 
 #[derive(Serialize)]
@@ -212,7 +246,9 @@ struct SocketErrors {
 }
 
 #[derive(Serialize)]
-struct ClientUse {
+struct ClientUse<'a> {
+    #[serde(flatten)]
+    host: &'a Host,
     cpu_sec: f64,
     user_sec: f64,
     sys_sec: f64,
@@ -233,7 +269,12 @@ struct Judgement<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn new(plan: &'a Plan, outcome: &'a Outcome, verdict: &'a Verdict) -> Self {
+    fn new(
+        session: &'a Session,
+        plan: &'a Plan,
+        outcome: &'a Outcome,
+        verdict: &'a Verdict,
+    ) -> Self {
         let tally = &outcome.tally;
         let seconds = outcome.elapsed.as_secs_f64();
         let responses = outcome.ledger.window.answered();
@@ -276,19 +317,30 @@ impl<'a> Report<'a> {
                 expect_body: plan.expect_body.is_some(),
                 seed: plan.seed,
             },
+            id: &session.id,
+            argv: &session.argv,
+            config: &session.config,
+            labels: &session.labels,
             phases: Phases {
+                start_unix_ns: outcome.start_unix,
                 warmup_ns: crate::clock::nanos(outcome.warmup),
                 measure_ns: crate::clock::nanos(outcome.elapsed),
+                steady: steady(&outcome.windows),
             },
             counts: Counts::new(outcome),
-            latency: Spectrum::new(&tally.latencies),
+            latency: Latency {
+                headline: Spectrum::new(&tally.latencies),
+                service: Measured::new(&tally.latencies),
+                response: None,
+            },
+            windows: &outcome.windows,
             codes: tally
                 .codes()
                 .filter(|_| plan.upgrade.is_none())
                 .map(|(code, count)| (code.to_string(), count))
                 .collect(),
             errors_detail: ErrorsDetail::new(plan, outcome),
-            client: ClientUse::new(outcome),
+            client: ClientUse::new(&session.host, outcome),
             verdict: Judgement {
                 valid: verdict.valid,
                 counts_balance: verdict.balanced,
@@ -303,6 +355,22 @@ impl<'a> Report<'a> {
             },
         }
     }
+}
+
+/// Whether the answers per time of the two halves differ by less than a twentieth.
+fn steady(rows: &[Row]) -> Option<bool> {
+    let rows: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.len_ns == rows[0].len_ns)
+        .collect();
+    let answers = |part: &[&Row]| part.iter().map(|row| row.ok + row.bad).sum::<u64>() as f64;
+    let half = rows.len() / 2;
+    if half < 2 {
+        return None;
+    }
+    let (first, last) = (answers(&rows[..half]), answers(&rows[rows.len() - half..]));
+    let larger = first.max(last);
+    Some(larger > 0.0 && (first - last).abs() / larger < 0.05)
 }
 
 fn littles_law(plan: &Plan, outcome: &Outcome) -> Option<f64> {
@@ -326,6 +394,7 @@ fn per_template<'a>(plan: &'a Plan, outcome: &Outcome) -> Option<Vec<PerTemplate
             .as_ref()
             .filter(|latencies| latencies.count() > 0)
             .map(Micros::short),
+        latency: tally.latencies.as_ref().map(Measured::new),
         name: &template.name,
     });
     Some(rows.collect())
@@ -431,6 +500,15 @@ impl Spectrum {
     }
 }
 
+impl Measured {
+    fn new(latencies: &Latencies) -> Self {
+        Self {
+            spectrum: Spectrum::new(latencies),
+            hdr: latencies.to_base64(),
+        }
+    }
+}
+
 impl ErrorsDetail {
     fn new(plan: &Plan, outcome: &Outcome) -> Self {
         let trouble = &outcome.trouble;
@@ -476,12 +554,13 @@ impl SocketErrors {
     }
 }
 
-impl ClientUse {
-    fn new(outcome: &Outcome) -> Self {
+impl<'a> ClientUse<'a> {
+    fn new(host: &'a Host, outcome: &Outcome) -> Self {
         let client = &outcome.client;
         let cpu = (client.user + client.system).as_secs_f64();
         let answers = outcome.ledger.window.answered() as f64;
         Self {
+            host,
             cpu_sec: rounded(cpu, 1e6),
             user_sec: rounded(client.user.as_secs_f64(), 1e6),
             sys_sec: rounded(client.system.as_secs_f64(), 1e6),
