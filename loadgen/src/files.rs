@@ -5,9 +5,11 @@ pub(crate) mod hlog;
 mod host;
 mod options;
 mod pending;
+mod result;
 mod session;
 
 pub(crate) use host::Host;
 pub(crate) use options::Options;
 pub(crate) use pending::Pending;
+pub(crate) use result::RunFile;
 pub(crate) use session::{Files, Session};

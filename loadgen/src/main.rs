@@ -25,10 +25,14 @@ mod rng;
 mod run;
 mod signals;
 mod socket;
+mod split;
+mod start_at;
+mod statistics;
 mod target;
 mod template;
 mod timers;
 mod trouble;
+mod verbs;
 mod verdict;
 mod windows;
 mod wire;
@@ -46,7 +50,7 @@ use clap::{CommandFactory, FromArgMatches};
 use std::{io, process::ExitCode};
 
 fn main() -> ExitCode {
-    match measure() {
+    match verbs::called().unwrap_or_else(measure) {
         Ok(exit_code) => ExitCode::from(exit_code),
         Err(failure) => {
             eprintln!("loadgen: {failure}");

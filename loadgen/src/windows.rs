@@ -143,7 +143,7 @@ impl Counts {
 }
 
 /// A window of all threads, as reports have it. Times are nanoseconds since the begin of the measured time.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
 pub(crate) struct Row {
     /// The end of the window.
     pub t_ns: u64,
@@ -194,6 +194,27 @@ pub(crate) fn rows(
 }
 
 impl Row {
+    /// The same part of another worker's window.
+    pub(crate) fn merge(&mut self, other: &Self) -> Result<(), String> {
+        let mut latencies = Latencies::from_base64(&self.hdr, self.mean)?;
+        latencies.merge(&Latencies::from_base64(&other.hdr, other.mean)?);
+        let mut counts = self.counts();
+        counts.add(other.counts());
+        let len_ns = self.len_ns.max(other.len_ns);
+        *self = Self::new(self.t_ns.max(other.t_ns), len_ns, counts, &latencies);
+        Ok(())
+    }
+
+    fn counts(&self) -> Counts {
+        Counts {
+            sent: self.sent,
+            ok: self.ok,
+            bad: self.bad,
+            never_answered: self.lost,
+            bytes: self.bytes,
+        }
+    }
+
     fn new(t_ns: u64, len_ns: u64, counts: Counts, latencies: &Latencies) -> Self {
         Self {
             t_ns,

@@ -1,6 +1,6 @@
 //! What this machine is. Read once, before the run.
 
-use crate::args::Cpus;
+use crate::{args::Cpus, start_at::ClockState};
 use serde::Serialize;
 use std::{collections::BTreeSet, fs};
 use sws_ring::sys;
@@ -17,6 +17,7 @@ pub(crate) struct Host {
     pub pinned: bool,
     /// Frequency governors of these CPUs; virtual machines have none.
     pub governor: Option<String>,
+    pub clock: ClockState,
 }
 
 impl Host {
@@ -33,6 +34,7 @@ impl Host {
             kernel: line("/proc/sys/kernel/osrelease"),
             cpu_model: cpu_model(),
             governor: governor(&cpus),
+            clock: ClockState::read(),
             cpus: ranges(&cpus),
             pinned: pinned.is_some(),
         }

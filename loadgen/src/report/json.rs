@@ -8,6 +8,7 @@ use crate::{
     histogram::Latencies,
     plan::Plan,
     run::Outcome,
+    split::Share,
     verdict::Verdict,
     verdict::{close_name, errno_text},
     windows::Row,
@@ -16,7 +17,7 @@ use serde::Serialize;
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    time::Duration,
+    time::{Duration, UNIX_EPOCH},
 };
 
 /// Writes the report as one object.
@@ -66,6 +67,10 @@ struct Report<'a> {
     /// Hash of what was asked for; the same for all workers of a run.
     config: &'a str,
     labels: &'a BTreeMap<String, String>,
+    /// Which part of a run this is, when it is not all.
+    worker: Option<Worker>,
+    /// The parts that were put together; a run of one process has none.
+    workers: Option<()>,
     load: Load<'a>,
     phases: Phases,
     counts: Counts,
@@ -86,7 +91,7 @@ enum Seconds {
 }
 
 #[derive(Serialize)]
-struct Micros {
+pub(crate) struct Micros {
     avg: u64,
     p50: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -141,7 +146,15 @@ struct Load<'a> {
 }
 
 #[derive(Serialize)]
+struct Worker {
+    index: u32,
+    of: u32,
+}
+
+#[derive(Serialize)]
 struct Phases {
+    /// What --start-at had asked for.
+    start_at_unix_ns: Option<u64>,
     /// The begin of the window, since 1970.
     start_unix_ns: u64,
     warmup_ns: u64,
@@ -192,7 +205,7 @@ struct Latency {
 }
 
 #[derive(Serialize)]
-struct Measured {
+pub(crate) struct Measured {
     #[serde(flatten)]
     spectrum: Spectrum,
     /// HdrHistogram V2, deflated, base64; the unit is ns.
@@ -200,7 +213,7 @@ struct Measured {
 }
 
 #[derive(Serialize)]
-struct Spectrum {
+pub(crate) struct Spectrum {
     count: u64,
     min: u64,
     mean: u64,
@@ -321,12 +334,9 @@ impl<'a> Report<'a> {
             argv: &session.argv,
             config: &session.config,
             labels: &session.labels,
-            phases: Phases {
-                start_unix_ns: outcome.start_unix,
-                warmup_ns: crate::clock::nanos(outcome.warmup),
-                measure_ns: crate::clock::nanos(outcome.elapsed),
-                steady: steady(&outcome.windows),
-            },
+            worker: plan.share.map(|Share { index, of }| Worker { index, of }),
+            workers: None,
+            phases: Phases::new(plan, outcome),
             counts: Counts::new(outcome),
             latency: Latency {
                 headline: Spectrum::new(&tally.latencies),
@@ -358,7 +368,7 @@ impl<'a> Report<'a> {
 }
 
 /// Whether the answers per time of the two halves differ by less than a twentieth.
-fn steady(rows: &[Row]) -> Option<bool> {
+pub(crate) fn steady(rows: &[Row]) -> Option<bool> {
     let rows: Vec<&Row> = rows
         .iter()
         .filter(|row| row.len_ns == rows[0].len_ns)
@@ -410,7 +420,7 @@ impl From<Duration> for Seconds {
 }
 
 impl Micros {
-    fn short(latencies: &Latencies) -> Self {
+    pub(crate) fn short(latencies: &Latencies) -> Self {
         let micros = |part| latencies.quantile(part) / 1000;
         Self {
             avg: latencies.mean() / 1000,
@@ -422,13 +432,28 @@ impl Micros {
         }
     }
 
-    fn whole(latencies: &Latencies) -> Self {
+    pub(crate) fn whole(latencies: &Latencies) -> Self {
         let micros = |part| Some(latencies.quantile(part) / 1000);
         Self {
             p90: micros(0.9),
             p999: micros(0.999),
             samples: Some(latencies.count()),
             ..Self::short(latencies)
+        }
+    }
+}
+
+impl Phases {
+    fn new(plan: &Plan, outcome: &Outcome) -> Self {
+        Self {
+            start_at_unix_ns: plan
+                .start_at
+                .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+                .map(crate::clock::nanos),
+            start_unix_ns: outcome.start_unix,
+            warmup_ns: crate::clock::nanos(outcome.warmup),
+            measure_ns: crate::clock::nanos(outcome.elapsed),
+            steady: steady(&outcome.windows),
         }
     }
 }
@@ -483,7 +508,7 @@ impl Counts {
 }
 
 impl Spectrum {
-    fn new(latencies: &Latencies) -> Self {
+    pub(crate) fn new(latencies: &Latencies) -> Self {
         Self {
             count: latencies.count(),
             min: latencies.min(),
@@ -501,7 +526,7 @@ impl Spectrum {
 }
 
 impl Measured {
-    fn new(latencies: &Latencies) -> Self {
+    pub(crate) fn new(latencies: &Latencies) -> Self {
         Self {
             spectrum: Spectrum::new(latencies),
             hdr: latencies.to_base64(),
@@ -571,6 +596,6 @@ impl<'a> ClientUse<'a> {
     }
 }
 
-fn rounded(value: f64, scale: f64) -> f64 {
+pub(crate) fn rounded(value: f64, scale: f64) -> f64 {
     (value * scale).round() / scale
 }

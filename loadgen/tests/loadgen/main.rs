@@ -8,8 +8,10 @@
 mod answers;
 mod arena_output;
 mod command_line;
+mod compare;
 mod connections;
 mod files;
+mod merge;
 mod requests;
 mod schema;
 mod server;
