@@ -42,6 +42,7 @@ pub(crate) mod exit {
     pub(crate) const OK: u8 = 0;
     pub(crate) const BAD_ANSWERS: u8 = 1;
     pub(crate) const USAGE: u8 = 2;
+    pub(crate) const GATE: u8 = 3;
     pub(crate) const INVALID: u8 = 4;
     pub(crate) const NO_ANSWER: u8 = 5;
     pub(crate) const MACHINE: u8 = 6;

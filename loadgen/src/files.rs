@@ -1,13 +1,17 @@
 //! What a run leaves behind besides its report: result files, and who made them where.
 
-pub(crate) mod hgrm;
-pub(crate) mod hlog;
+mod csv;
+mod derived;
+mod hgrm;
+mod hlog;
 mod host;
+mod markdown;
 mod options;
 mod pending;
 mod result;
 mod session;
 
+pub(crate) use derived::{Derived, DerivedFiles};
 pub(crate) use host::Host;
 pub(crate) use options::Options;
 pub(crate) use pending::Pending;

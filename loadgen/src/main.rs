@@ -16,6 +16,7 @@ mod control;
 mod duration;
 mod error;
 mod files;
+mod gates;
 mod histogram;
 mod inflight;
 mod plan;
@@ -47,7 +48,10 @@ use crate::{
     verdict::Verdict,
 };
 use clap::{CommandFactory, FromArgMatches};
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
     match verbs::called().unwrap_or_else(measure) {
@@ -67,20 +71,29 @@ fn measure() -> Result<u8, Failure> {
     let options = args.output.clone();
     let plan = Plan::new(args, |note| eprintln!("loadgen: note: {note}"))?;
     let session = Session::new(&command, &matches, &options, &plan);
+    if options.strict && plan.start_at.is_some() {
+        session.host.clock.demand()?;
+    }
     let files = Files::new(&options)?;
     let signals = Signals::hold();
     if !plan.json {
         report::text::banner(&mut io::stdout().lock(), &plan).map_err(Failure::Output)?;
     }
     let outcome = run::run(&plan, &signals)?;
-    let verdict = Verdict::of(&plan, &outcome);
+    let mut verdict = Verdict::of(&plan, &outcome);
+    let run = report::json::run(&session, &plan, &outcome, &verdict).map_err(Failure::Output)?;
+    verdict.pass_gates(&run, &options);
+    let json =
+        report::json::result(&session, &plan, &outcome, &verdict).map_err(Failure::Output)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = if plan.json {
-        report::json::result(&mut out, &session, &plan, &outcome, &verdict)
+        out.write_all(&json).and_then(|()| out.flush())
     } else {
         report::text::result(&mut out, &plan, &outcome, &verdict)
     };
-    files.write(&session, &plan, &outcome, &verdict)?;
+    // The files are written even if nobody reads the report.
+    let run = report::json::run(&session, &plan, &outcome, &verdict).map_err(Failure::Output)?;
+    files.write(&json, &run)?;
     written.map_err(Failure::Output)?;
     Ok(verdict.exit_code)
 }

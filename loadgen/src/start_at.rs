@@ -98,7 +98,27 @@ pub(crate) struct ClockState {
     pub error_max_us: u64,
 }
 
+/// A larger error of the clock makes common windows a matter of luck.
+const ERROR_MAX_US: u64 = 1000;
+
 impl ClockState {
+    /// Refuses a clock that workers cannot agree by.
+    pub(crate) fn demand(self) -> Result<(), Failure> {
+        if self.synchronised && self.error_max_us <= ERROR_MAX_US {
+            return Ok(());
+        }
+        Err(Failure::Invalid(format!(
+            "--strict: the clock is {}, its error may be {} us; --start-at needs one that is right to {ERROR_MAX_US} us; \
+             nothing was sent",
+            if self.synchronised {
+                "synchronised"
+            } else {
+                "not synchronised"
+            },
+            self.error_max_us
+        )))
+    }
+
     /// Asks the kernel.
     pub(crate) fn read() -> Self {
         // SAFETY: an all-zero timex is valid and, with no mode set, changes nothing.
@@ -145,6 +165,20 @@ mod tests {
         for bad in ["noon", "next:0", "next:x", "2026-11-21"] {
             assert!(bad.parse::<StartAt>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_refused() {
+        let demand = |synchronised, error_max_us| {
+            let state = ClockState {
+                synchronised,
+                error_max_us,
+            };
+            state.demand().map_err(|failure| failure.exit_code())
+        };
+        assert_eq!(demand(true, 1000), Ok(()));
+        assert_eq!(demand(true, 1001), Err(4));
+        assert_eq!(demand(false, 10), Err(4));
     }
 
     #[test]

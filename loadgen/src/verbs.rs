@@ -23,11 +23,10 @@ pub(crate) fn called() -> Option<Result<u8, Failure>> {
     if !NAMES.iter().any(|name| first == *name) {
         return None;
     }
-    let done = match Verb::parse() {
+    Some(match Verb::parse() {
         Verb::Merge(args) => merge::merge(&args),
-        Verb::Compare(args) => compare::compare(&args),
-    };
-    Some(done.map(|()| exit::OK))
+        Verb::Compare(args) => compare::compare(&args).map(|()| exit::OK),
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Flags that say what is written where. They do not change what is measured.
 
-use crate::{duration, windows::WIDTH};
+use super::Derived;
+use crate::{duration, gates::Gate, windows::WIDTH};
 use std::{path::PathBuf, time::Duration};
 
 const LABEL_BYTES_MAX: usize = 256;
@@ -13,17 +14,8 @@ pub(crate) struct Options {
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Write the percentile table that HdrHistogram's plotter reads, in milliseconds
-    #[arg(long, value_name = "FILE")]
-    pub hgrm: Option<PathBuf>,
-
-    /// Write an HdrHistogram log: one histogram for each interval, in nanoseconds
-    #[arg(long, value_name = "FILE")]
-    pub hlog: Option<PathBuf>,
-
-    /// Write one JSON object a line for each interval
-    #[arg(long, value_name = "FILE")]
-    pub timeseries: Option<PathBuf>,
+    #[command(flatten)]
+    pub derived: Derived,
 
     /// Width of the intervals that are reported, a multiple of 100ms
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
@@ -32,6 +24,17 @@ pub(crate) struct Options {
     /// A label for the result files, like server=mine; may be given several times
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
+
+    /// Fail, with exit status 3, under this condition, like 'p99>5ms'; may be given several times. There are p50 to
+    /// p99.99, min, mean, max, rps, achieved, errors (a number, or a percentage of all requests), reconnects, client-cpu
+    /// (per answer). What the run is too short to tell fails as well
+    #[arg(long = "fail-if", value_name = "CONDITION")]
+    pub gates: Vec<Gate>,
+
+    /// Fail, with exit status 4, when the numbers are doubtful although every answer was right: the client was at its
+    /// limit, the rate drifted, or the clock of --start-at is not synchronised to 1ms
+    #[arg(long)]
+    pub strict: bool,
 }
 
 fn interval(text: &str) -> Result<Duration, String> {

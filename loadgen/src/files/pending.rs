@@ -49,6 +49,11 @@ impl Pending {
         Ok(Self { path: real, place })
     }
 
+    /// The same for a file that may not be wanted.
+    pub(crate) fn maybe(path: Option<&PathBuf>) -> Result<Option<Self>, Failure> {
+        path.map(|path| Self::new(path)).transpose()
+    }
+
     /// Writes the file with what `write` writes.
     pub(crate) fn write(
         self,

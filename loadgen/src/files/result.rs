@@ -91,6 +91,15 @@ impl RunFile {
             .map_err(|error| self.refuse(format!("the histogram {pointer}: {error}")))
     }
 
+    /// What counts as the latency of the run: response time where there is one.
+    pub(crate) fn headline(&self) -> Result<Latencies, Failure> {
+        if let Some(latencies) = self.latencies("/latency/response")? {
+            return Ok(latencies);
+        }
+        self.latencies("/latency/service")?
+            .ok_or_else(|| self.refuse("it has no latencies"))
+    }
+
     /// The parts of the window.
     pub(crate) fn windows(&self) -> Result<Vec<Row>, Failure> {
         let rows = self.value.get("windows").cloned().unwrap_or(Value::Null);

@@ -1,7 +1,7 @@
 //! Which run this is, and the files that it leaves.
 
-use super::{Host, Options, Pending, hgrm, hlog};
-use crate::{clock, error::Failure, plan::Plan, report, run::Outcome, verdict::Verdict};
+use super::{DerivedFiles, Host, Options, Pending, RunFile};
+use crate::{clock, error::Failure, plan::Plan};
 use clap::{ArgMatches, Command};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,9 +29,7 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) struct Files {
     json: Option<Pending>,
-    hgrm: Option<Pending>,
-    hlog: Option<Pending>,
-    timeseries: Option<Pending>,
+    derived: DerivedFiles,
 }
 
 impl Session {
@@ -97,46 +95,18 @@ fn config(command: &Command, matches: &ArgMatches) -> String {
 impl Files {
     /// Makes sure that all of them can be written.
     pub(crate) fn new(options: &Options) -> Result<Self, Failure> {
-        let pending = |path: &Option<_>| {
-            path.as_ref()
-                .map(|path: &std::path::PathBuf| Pending::new(path))
-                .transpose()
-        };
         Ok(Self {
-            json: pending(&options.output)?,
-            hgrm: pending(&options.hgrm)?,
-            hlog: pending(&options.hlog)?,
-            timeseries: pending(&options.timeseries)?,
+            json: Pending::maybe(options.output.as_ref())?,
+            derived: DerivedFiles::new(&options.derived)?,
         })
     }
 
-    /// Writes them.
-    pub(crate) fn write(
-        self,
-        session: &Session,
-        plan: &Plan,
-        outcome: &Outcome,
-        verdict: &Verdict,
-    ) -> Result<(), Failure> {
+    /// Writes them: the report as it is printed, and what is derived from it.
+    pub(crate) fn write(self, report: &[u8], run: &RunFile) -> Result<(), Failure> {
         if let Some(file) = self.json {
-            file.write(|mut out| report::json::result(&mut out, session, plan, outcome, verdict))?;
+            file.write(|out| out.write_all(report))?;
         }
-        if let Some(file) = self.hgrm {
-            file.write(|out| hgrm::write(out, &outcome.tally.latencies))?;
-        }
-        if let Some(file) = self.hlog {
-            file.write(|out| hlog::write(out, outcome.start_unix, &outcome.windows))?;
-        }
-        if let Some(file) = self.timeseries {
-            file.write(|out| {
-                for row in &outcome.windows {
-                    serde_json::to_writer(&mut *out, row)?;
-                    writeln!(out)?;
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
+        self.derived.write(run)
     }
 }
 

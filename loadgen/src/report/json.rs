@@ -4,7 +4,8 @@
 use super::units::per;
 use crate::{
     books::Books,
-    files::{Host, Session},
+    files::{Host, RunFile, Session},
+    gates::Passage,
     histogram::Latencies,
     plan::Plan,
     run::Outcome,
@@ -16,21 +17,33 @@ use crate::{
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
+    io,
     time::{Duration, UNIX_EPOCH},
 };
 
-/// Writes the report as one object.
+/// The report as one object, in lines.
 pub(crate) fn result(
-    out: &mut impl Write,
     session: &Session,
     plan: &Plan,
     outcome: &Outcome,
     verdict: &Verdict,
-) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Report::new(session, plan, outcome, verdict))?;
-    writeln!(out)?;
-    out.flush()
+) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(&Report::new(session, plan, outcome, verdict))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The report as it would be read again.
+pub(crate) fn run(
+    session: &Session,
+    plan: &Plan,
+    outcome: &Outcome,
+    verdict: &Verdict,
+) -> io::Result<RunFile> {
+    Ok(RunFile {
+        path: "this run".into(),
+        value: serde_json::to_value(Report::new(session, plan, outcome, verdict))?,
+    })
 }
 
 #[derive(Serialize)]
@@ -80,6 +93,7 @@ struct Report<'a> {
     windows: &'a [Row],
     client: ClientUse<'a>,
     verdict: Judgement<'a>,
+    gates: &'a [Passage],
 }
 
 /// Seconds, written as an integer when they are one.
@@ -279,6 +293,8 @@ struct Judgement<'a> {
     littles_law: Option<f64>,
     exit_status: u8,
     notes: &'a [String],
+    /// What --strict does not let pass.
+    doubts: &'a [String],
 }
 
 impl<'a> Report<'a> {
@@ -362,7 +378,9 @@ impl<'a> Report<'a> {
                 littles_law: littles_law(plan, outcome),
                 exit_status: verdict.exit_code,
                 notes: &verdict.problems,
+                doubts: &verdict.doubts,
             },
+            gates: &verdict.gates,
         }
     }
 }

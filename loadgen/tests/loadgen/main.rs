@@ -11,6 +11,7 @@ mod command_line;
 mod compare;
 mod connections;
 mod files;
+mod gates;
 mod merge;
 mod requests;
 mod schema;
