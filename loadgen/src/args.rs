@@ -1,6 +1,6 @@
 //! The command line, before anything in it is looked up or opened.
 
-use crate::duration;
+use crate::{duration, files, split::Share, start_at::StartAt};
 use clap::{Parser, builder::RangedU64ValueParser};
 use std::{path::PathBuf, time::Duration};
 
@@ -26,6 +26,8 @@ Exit status:
   1    some answer was not: wrong status class or body, malformed, unsolicited, cut short, lost or timed out;
        or an upgrade was answered with something else
   2    the command line, a template file or the target is wrong; nothing was sent
+  3    a gate (--fail-if) was not met
+  4    the run would not mean anything: --start-at is over, or --strict and the verdict is against it
   5    nothing was answered, or nothing could be connected
   6    this machine refused what the run needs (io_uring, memory, threads)
   130  interrupted (SIGINT), 143 terminated (SIGTERM); what was measured until then is printed";
@@ -110,6 +112,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
     pub drain: Duration,
 
+    /// Be one of several processes that share the run: 0/4 is the first of four, auto/4 takes the number from
+    /// JOB_COMPLETION_INDEX, NOMAD_ALLOC_INDEX or SLURM_PROCID. Connections are split; give all workers the same arguments
+    /// otherwise, and put their -o files together with `loadgen merge`
+    #[arg(long, value_name = "I/N")]
+    pub worker: Option<Share>,
+
+    /// Begin to measure at this time: 2026-11-21T01:00:00Z, or next:60s for the next full minute. Connections are opened
+    /// before. When it is too late, nothing is sent and the exit status is 4
+    #[arg(long, value_name = "TIME")]
+    pub start_at: Option<StartAt>,
+
     /// Pin the threads to these CPUs in turn, like 8-15 or 1,3,5
     #[arg(long, value_name = "LIST", value_parser = parse_cpus)]
     pub cpus: Option<Cpus>,
@@ -145,6 +158,9 @@ pub(crate) struct Args {
     /// flag is accepted for command lines that ask for it
     #[arg(long)]
     pub cqe_latency: bool,
+
+    #[command(flatten)]
+    pub output: files::Options,
 
     #[command(flatten)]
     pub unsupported: Unsupported,

@@ -1,5 +1,6 @@
 //! Time within a run.
 
+use std::time::{SystemTime, UNIX_EPOCH};
 use sws_ring::sys;
 
 /// Nanoseconds of the monotonic clock. 64 bits last for centuries.
@@ -18,4 +19,15 @@ pub(crate) fn now() -> Nanos {
 /// A duration in nanoseconds, at most [`NEVER`].
 pub(crate) fn nanos(duration: std::time::Duration) -> Nanos {
     Nanos::try_from(duration.as_nanos()).unwrap_or(NEVER)
+}
+
+/// The wall-clock time of an instant, in nanoseconds since 1970.
+pub(crate) fn unix(at: Nanos) -> u64 {
+    let (here, wall) = (now(), SystemTime::now());
+    let wall = wall.duration_since(UNIX_EPOCH).map_or(0, nanos);
+    if at >= here {
+        wall.saturating_add(at - here)
+    } else {
+        wall.saturating_sub(here - at)
+    }
 }

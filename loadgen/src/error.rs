@@ -9,6 +9,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// The machine refused something that the run needs.
     Machine(String),
+    /// What would be measured could not be believed.
+    Invalid(String),
     /// The report could not be written.
     Output(std::io::Error),
 }
@@ -18,6 +20,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => exit::USAGE,
+            Self::Invalid(_) => exit::INVALID,
             Self::Machine(_) | Self::Output(_) => exit::MACHINE,
         }
     }
@@ -26,7 +29,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::Machine(text) => f.write_str(text),
+            Self::Usage(text) | Self::Machine(text) | Self::Invalid(text) => f.write_str(text),
             Self::Output(error) => write!(f, "the report could not be written: {error}"),
         }
     }
@@ -34,11 +37,13 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Exit statuses; 3 and 4 are left free for gates on results.
+/// Exit statuses.
 pub(crate) mod exit {
     pub(crate) const OK: u8 = 0;
     pub(crate) const BAD_ANSWERS: u8 = 1;
     pub(crate) const USAGE: u8 = 2;
+    pub(crate) const GATE: u8 = 3;
+    pub(crate) const INVALID: u8 = 4;
     pub(crate) const NO_ANSWER: u8 = 5;
     pub(crate) const MACHINE: u8 = 6;
     /// Added to the number of the signal that stopped the run.

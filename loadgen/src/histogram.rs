@@ -1,7 +1,11 @@
 //! Latencies.
 
 use crate::{clock::Nanos, error::Failure};
-use hdrhistogram::Histogram;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hdrhistogram::{
+    Histogram,
+    serialization::{Deserializer, Serializer, V2DeflateSerializer, V2Serializer},
+};
 
 /// Smaller values share one bucket; nothing over a socket is faster.
 const LOWEST: u64 = 100;
@@ -43,6 +47,53 @@ impl Latencies {
         if self.histogram.add(&other.histogram).is_ok() {
             self.sum += other.sum;
         }
+    }
+
+    /// HdrHistogram V2, not compressed: what a window is put away as. Empty when there is nothing to put away.
+    pub(crate) fn put_away(&self) -> Packed {
+        let mut bytes = Vec::new();
+        if !self.histogram.is_empty() {
+            // Writing to memory does not fail.
+            let _ = V2Serializer::new().serialize(&self.histogram, &mut bytes);
+        }
+        Packed {
+            bytes: bytes.into_boxed_slice(),
+            sum: self.sum,
+        }
+    }
+
+    /// Adds what was put away.
+    pub(crate) fn add(&mut self, packed: &Packed) -> Result<(), String> {
+        if packed.bytes.is_empty() {
+            return Ok(());
+        }
+        let histogram = read(&packed.bytes)?;
+        self.histogram
+            .add(&histogram)
+            .map_err(|error| error.to_string())?;
+        self.sum += packed.sum;
+        Ok(())
+    }
+
+    /// HdrHistogram V2, deflated, as base64; the unit is ns.
+    pub(crate) fn to_base64(&self) -> String {
+        let mut bytes = Vec::new();
+        // Writing to memory does not fail.
+        let _ = V2DeflateSerializer::new().serialize(&self.histogram, &mut bytes);
+        STANDARD.encode(bytes)
+    }
+
+    /// Reads what [`to_base64`](Self::to_base64) writes. The format has no exact mean, so that is given beside it.
+    pub(crate) fn from_base64(text: &str, mean: Nanos) -> Result<Self, String> {
+        let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
+        let histogram = read(&bytes)?;
+        let sum = u128::from(mean) * u128::from(histogram.len());
+        Ok(Self { histogram, sum })
+    }
+
+    /// The histogram itself, for its iterators.
+    pub(crate) fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
     }
 
     /// Latencies recorded.
@@ -91,6 +142,28 @@ impl Latencies {
     }
 }
 
+/// Latencies that are no longer recorded to.
+#[derive(Clone, Debug)]
+pub(crate) struct Packed {
+    bytes: Box<[u8]>,
+    sum: u128,
+}
+
+fn read(bytes: &[u8]) -> Result<Histogram<u64>, String> {
+    let histogram: Histogram<u64> = Deserializer::new()
+        .deserialize(&mut &*bytes)
+        .map_err(|error| error.to_string())?;
+    let bounds = (histogram.low(), histogram.high(), histogram.sigfig());
+    if bounds == (LOWEST, HIGHEST, DIGITS) {
+        Ok(histogram)
+    } else {
+        Err(format!(
+            "its bounds are {bounds:?} and not {:?}",
+            (LOWEST, HIGHEST, DIGITS)
+        ))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +180,39 @@ mod tests {
         assert!((median / 500_000.0 - 1.0).abs() < 0.002, "{median}");
         assert!(latencies.supported_quantile(0.99).is_some());
         assert!(latencies.supported_quantile(0.999).is_none());
+    }
+
+    #[test]
+    fn what_was_written_reads_the_same() {
+        let mut latencies = Latencies::new().unwrap();
+        for value in [0, 99, 5_000, 1_234_567, HIGHEST, u64::MAX / 2] {
+            latencies.record(value, 3);
+        }
+        let mean = latencies.mean();
+        let read = Latencies::from_base64(&latencies.to_base64(), mean).unwrap();
+        assert_eq!(read.histogram(), latencies.histogram());
+        assert_eq!((read.mean(), read.max()), (mean, latencies.max()));
+
+        let mut sum = Latencies::new().unwrap();
+        sum.add(&latencies.put_away()).unwrap();
+        sum.add(&Latencies::new().unwrap().put_away()).unwrap();
+        sum.add(&read.put_away()).unwrap();
+        assert_eq!((sum.count(), sum.mean()), (36, mean));
+        latencies.merge(&read);
+        assert_eq!(sum.histogram(), latencies.histogram());
+    }
+
+    #[test]
+    fn what_is_no_histogram_of_ours_is_refused() {
+        assert!(Latencies::from_base64("?", 0).is_err());
+        assert!(Latencies::from_base64("AAAA", 0).is_err());
+        let mut bytes = Vec::new();
+        let other = Histogram::<u64>::new_with_bounds(1, 1000, 2).unwrap();
+        V2DeflateSerializer::new()
+            .serialize(&other, &mut bytes)
+            .unwrap();
+        let error = Latencies::from_base64(&STANDARD.encode(bytes), 0).unwrap_err();
+        assert!(error.contains("bounds"), "{error}");
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod conn;
 mod control;
 mod duration;
 mod error;
+mod files;
+mod gates;
 mod histogram;
 mod inflight;
 mod plan;
@@ -24,21 +26,35 @@ mod rng;
 mod run;
 mod signals;
 mod socket;
+mod split;
+mod start_at;
+mod statistics;
 mod target;
 mod template;
 mod timers;
 mod trouble;
+mod verbs;
 mod verdict;
+mod windows;
 mod wire;
 mod worker;
 
-use crate::{args::Args, error::Failure, plan::Plan, signals::Signals, verdict::Verdict};
-use clap::Parser;
-use std::{io, process::ExitCode};
+use crate::{
+    args::Args,
+    error::Failure,
+    files::{Files, Session},
+    plan::Plan,
+    signals::Signals,
+    verdict::Verdict,
+};
+use clap::{CommandFactory, FromArgMatches};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    match measure(args) {
+    match verbs::called().unwrap_or_else(measure) {
         Ok(exit_code) => ExitCode::from(exit_code),
         Err(failure) => {
             eprintln!("loadgen: {failure}");
@@ -48,20 +64,36 @@ fn main() -> ExitCode {
 }
 
 /// Does the run and reports it; the exit status says what it was worth.
-fn measure(args: Args) -> Result<u8, Failure> {
+fn measure() -> Result<u8, Failure> {
+    let mut command = Args::command();
+    let matches = command.get_matches_mut();
+    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let options = args.output.clone();
     let plan = Plan::new(args, |note| eprintln!("loadgen: note: {note}"))?;
+    let session = Session::new(&command, &matches, &options, &plan);
+    if options.strict && plan.start_at.is_some() {
+        session.host.clock.demand()?;
+    }
+    let files = Files::new(&options)?;
     let signals = Signals::hold();
     if !plan.json {
         report::text::banner(&mut io::stdout().lock(), &plan).map_err(Failure::Output)?;
     }
     let outcome = run::run(&plan, &signals)?;
-    let verdict = Verdict::of(&plan, &outcome);
+    let mut verdict = Verdict::of(&plan, &outcome);
+    let run = report::json::run(&session, &plan, &outcome, &verdict).map_err(Failure::Output)?;
+    verdict.pass_gates(&run, &options);
+    let json =
+        report::json::result(&session, &plan, &outcome, &verdict).map_err(Failure::Output)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     let written = if plan.json {
-        report::json::result(&mut out, &plan, &outcome, &verdict)
+        out.write_all(&json).and_then(|()| out.flush())
     } else {
         report::text::result(&mut out, &plan, &outcome, &verdict)
     };
+    // The files are written even if nobody reads the report.
+    let run = report::json::run(&session, &plan, &outcome, &verdict).map_err(Failure::Output)?;
+    files.write(&json, &run)?;
     written.map_err(Failure::Output)?;
     Ok(verdict.exit_code)
 }

@@ -5,6 +5,7 @@ use crate::{
     error::Failure,
     rng::Rng,
     socket::Upgrade,
+    split::Share,
     target::Target,
     template::Template,
 };
@@ -12,7 +13,7 @@ use std::{
     collections::hash_map::RandomState,
     fs,
     hash::{BuildHasher, Hasher},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use sws_ring::sys::{self, SocketAddress};
 
@@ -28,7 +29,13 @@ pub(crate) struct Plan {
     pub templates: Vec<Template>,
     /// How connections become WebSocket connections, when they have to.
     pub upgrade: Option<Upgrade>,
+    /// Of this process.
     pub connections: u32,
+    /// The number of its first one, in a run of several processes.
+    first_connection: u32,
+    pub share: Option<Share>,
+    /// When to begin to measure.
+    pub start_at: Option<SystemTime>,
     /// At most `connections`.
     pub threads: u32,
     pub duration: Duration,
@@ -47,6 +54,8 @@ pub(crate) struct Plan {
     pub tracked_sends: bool,
     /// Send buffer of each socket, where the system is not to decide.
     pub send_buffer: Option<u32>,
+    /// Width of the parts of the window that are reported.
+    pub interval: Duration,
     pub json: bool,
     pub template_latency: bool,
 }
@@ -69,10 +78,11 @@ impl Plan {
                 "{flag}: {what} is not supported by this version"
             )));
         }
+        let (share, connections) = part(&args)?;
         let depth = args.pipeline as usize;
         let seed = args.seed.unwrap_or_else(draw_seed);
         let mut upgrade = None;
-        let (target, templates) = if args.raw.is_empty() {
+        let (target, mut templates) = if args.raw.is_empty() {
             let url = args.url.as_deref().ok_or_else(|| {
                 Failure::Usage(
                     "no target: give a URL such as http://localhost:8080/, or templates with --raw"
@@ -93,27 +103,38 @@ impl Plan {
         } else {
             from_files(&args, depth)?
         };
-        let threads = args.threads.min(args.connections);
+        for template in &mut templates {
+            template.take_share(share);
+        }
+        let threads = args.threads.min(connections);
         if threads < args.threads {
             note(format!(
-                "-t {} is more than -c {}: using {threads} threads",
-                args.threads, args.connections
+                "-t {} is more than -c {connections}: using {threads} threads",
+                args.threads
             ));
         }
         // When the limit cannot be read, opening sockets will show what it is.
         if let Ok(limit) = sys::raise_nofile() {
-            check_descriptors(args.connections, threads, limit.soft)?;
+            check_descriptors(connections, threads, limit.soft)?;
         }
         let expect_body = args.expect_body.as_deref().map(expected_body).transpose()?;
+        let warmup = warmup(args.warmup, args.duration);
+        let start_at = args
+            .start_at
+            .map(|at| at.resolve(warmup, SystemTime::now()))
+            .transpose()?;
         Ok(Self {
             address: SocketAddress::from(target.address),
             target,
             templates,
             upgrade,
-            connections: args.connections,
+            connections,
+            first_connection: share.before(args.connections.into()) as u32,
+            share: args.worker,
+            start_at,
             threads,
             duration: args.duration,
-            warmup: warmup(args.warmup, args.duration),
+            warmup,
             drain: args.drain,
             depth: args.pipeline,
             quota: match args.requests_per_connection {
@@ -128,6 +149,7 @@ impl Plan {
             receive_buffer: args.recv_buf as usize,
             tracked_sends: args.tracked_sends,
             send_buffer: args.send_buf,
+            interval: args.output.interval,
             json: args.json,
             template_latency: args.per_tpl_latency,
         })
@@ -141,13 +163,25 @@ impl Plan {
         );
         (
             each + u32::from(thread < extra),
-            thread * each + thread.min(extra),
+            self.first_connection + thread * each + thread.min(extra),
         )
     }
 
     /// Whether connections are closed after a number of requests.
     pub(crate) fn has_quota(&self) -> bool {
         self.quota != u64::MAX
+    }
+}
+
+/// Which worker this is, and how many connections are its own.
+fn part(args: &Args) -> Result<(Share, u32), Failure> {
+    let share = args.worker.unwrap_or(Share::WHOLE);
+    match share.part(args.connections.into()) {
+        0 => Err(Failure::Usage(format!(
+            "--worker {share}: -c {} leaves no connection for it",
+            args.connections
+        ))),
+        connections => Ok((share, connections as u32)),
     }
 }
 
@@ -234,6 +268,19 @@ mod tests {
         let (plan, _) = plan("http://127.0.0.1:1 -c 10 -t 4").unwrap();
         let shares: Vec<_> = (0..4).map(|thread| plan.share(thread)).collect();
         assert_eq!(shares, [(3, 0), (3, 3), (2, 6), (2, 8)]);
+    }
+
+    #[test]
+    fn workers_share_the_connections() {
+        let shares: Vec<_> = (0..3)
+            .flat_map(|worker| {
+                let line = format!("http://127.0.0.1:1 -c 11 -t 2 --worker {worker}/3");
+                let (plan, _) = plan(&line).unwrap();
+                [plan.share(0), plan.share(1)]
+            })
+            .collect();
+        assert_eq!(shares, [(2, 0), (2, 2), (2, 4), (2, 6), (2, 8), (1, 10)]);
+        assert!(refusal("http://127.0.0.1:1 -c 2 --worker 2/3").contains("--worker 2/3"));
     }
 
     #[test]

@@ -2,4 +2,4 @@
 
 pub(crate) mod json;
 pub(crate) mod text;
-mod units;
+pub(crate) mod units;

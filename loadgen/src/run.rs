@@ -8,7 +8,9 @@ use crate::{
     plan::{Plan, Warmup},
     record::Tally,
     signals::{Signals, Stop},
+    start_at,
     trouble::Trouble,
+    windows::{self, Row},
     worker::{Worker, WorkerReport},
 };
 use std::{thread, time::Duration};
@@ -16,6 +18,8 @@ use sws_ring::{Features, sys};
 
 /// How long before it is due a border is announced to the threads.
 const NOTICE: Duration = Duration::from_millis(2);
+/// The same for a begin that is known long before: whatever holds this thread up should not move it.
+const ANNOUNCE: Duration = Duration::from_millis(90);
 /// How often the main thread looks whether the connections are up.
 const GLANCE: Duration = Duration::from_millis(5);
 /// How often it looks whether a thread has failed.
@@ -31,6 +35,10 @@ pub(crate) struct Outcome {
     pub ledger: Ledger,
     /// The window.
     pub tally: Tally,
+    /// The window in parts.
+    pub windows: Vec<Row>,
+    /// When the window began, in nanoseconds since 1970.
+    pub start_unix: u64,
     /// The whole run.
     pub trouble: Trouble,
     pub client: Client,
@@ -61,6 +69,10 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
     let features = Features::detect().map_err(|error| Failure::Machine(error.to_string()))?;
     let fire_and_forget = features.fire_and_forget && !plan.tracked_sends;
     let control = Control::new();
+    let early = plan.start_at.and_then(|at| {
+        let begin = start_at::instant(at).saturating_sub(clock::nanos(start_at::lead(plan.warmup)));
+        wait_until(begin, &control, signals)
+    });
     thread::scope(|scope| {
         let mut threads = Vec::new();
         let mut failure = None;
@@ -87,7 +99,7 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
                 }
             }
         }
-        let borders = steer(plan, &control, signals);
+        let borders = steer(plan, &control, signals, early);
         let mut reports = Vec::with_capacity(threads.len());
         for thread in threads {
             match thread.join() {
@@ -132,10 +144,14 @@ struct Borders {
 }
 
 /// Sets the borders of the run while it goes on.
-fn steer(plan: &Plan, control: &Control, signals: &Signals) -> Borders {
+fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>) -> Borders {
     let begin = clock::now();
-    let mut stop = warm_up(plan, control, signals, begin);
-    let start = clock::now() + clock::nanos(NOTICE);
+    let mut stop = early.or_else(|| warm_up(plan, control, signals, begin));
+    let earliest = clock::now() + clock::nanos(NOTICE);
+    let start = match plan.start_at {
+        Some(at) if stop.is_none() => start_at::instant(at).max(earliest),
+        _ => earliest,
+    };
     control.set_start(start);
     let mut end = start + clock::nanos(plan.duration);
     if stop.is_none() {
@@ -157,6 +173,10 @@ fn steer(plan: &Plan, control: &Control, signals: &Signals) -> Borders {
 }
 
 fn warm_up(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> Option<Stop> {
+    if let Some(at) = plan.start_at {
+        let notice = start_at::instant(at).saturating_sub(clock::nanos(ANNOUNCE));
+        return wait_until(notice, control, signals);
+    }
     match plan.warmup {
         Warmup::Fixed(time) => wait_until(begin + clock::nanos(time), control, signals),
         Warmup::UntilConnected { min, max } => {
@@ -193,6 +213,8 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         warmup: Duration::from_nanos(borders.start - borders.begin),
         ledger: Ledger::default(),
         tally: Tally::new(plan)?,
+        windows: Vec::new(),
+        start_unix: clock::unix(borders.start),
         trouble: Trouble::default(),
         client: Client::default(),
         connected: 0,
@@ -200,7 +222,9 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         dropped: 0,
         stop: borders.stop,
     };
+    let mut windows = Vec::new();
     for report in reports {
+        windows.extend(report.windows);
         outcome.ledger += report.ledger;
         outcome.tally.merge(&report.tally);
         outcome.trouble += &report.trouble;
@@ -211,6 +235,7 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         outcome.client.system += report.cpu.system;
         outcome.client.busiest = outcome.client.busiest.max(report.cpu.busy());
     }
+    outcome.windows = windows::rows(windows, outcome.elapsed, plan.interval)?;
     let cpus = plan
         .cpus
         .as_ref()

@@ -1,6 +1,6 @@
 //! Requests as they are sent.
 
-use crate::{error::Failure, rng::Rng};
+use crate::{error::Failure, rng::Rng, split::Share};
 use std::sync::atomic::{AtomicU64, Ordering};
 use sws_proto::{
     http1::answer::RequestKind,
@@ -28,6 +28,8 @@ pub(crate) struct Template {
     /// Where the payload of a message begins, which is masked; `None` for requests.
     payload_at: Option<usize>,
     placeholders: Vec<Placeholder>,
+    /// Between two numbers of a sequence: several processes draw in turn.
+    step: u64,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl Template {
             request_len: request.len(),
             payload_at: None,
             placeholders,
+            step: 1,
         })
     }
 
@@ -97,6 +100,7 @@ impl Template {
             request_len: frame.len(),
             payload_at: Some(payload_at),
             placeholders,
+            step: 1,
         })
     }
 
@@ -104,6 +108,16 @@ impl Template {
     pub(crate) fn get(authority: &str, path: &str, depth: usize) -> Result<Self, Failure> {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
         Self::new(path.into(), request.as_bytes(), depth)
+    }
+
+    /// Lets each of several processes draw its own numbers of every sequence.
+    pub(crate) fn take_share(&mut self, share: Share) {
+        self.step = share.of.into();
+        for placeholder in &mut self.placeholders {
+            if let Value::Sequence(next) = &mut placeholder.value {
+                *next.get_mut() += u64::from(share.index);
+            }
+        }
     }
 
     /// Bytes of one request.
@@ -159,7 +173,7 @@ impl Template {
             for placeholder in &self.placeholders {
                 let value = match &placeholder.value {
                     Value::Random { min, max } => rng.between(*min, *max),
-                    Value::Sequence(next) => next.fetch_add(1, Ordering::Relaxed),
+                    Value::Sequence(next) => next.fetch_add(self.step, Ordering::Relaxed),
                 };
                 let end = placeholder.offset + placeholder.width;
                 write_padded(&mut request[placeholder.offset..end], value);
@@ -249,6 +263,20 @@ mod tests {
         let mut out = b"old".to_vec();
         template.render(count, &mut Rng::new(1, 1), &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn no_two_workers_draw_the_same_number() {
+        let drawn: Vec<String> = (0..2)
+            .map(|index| {
+                let mut template = Template::new("t".into(), b"{SEQ:10},", 3).unwrap();
+                template.take_share(Share { index, of: 2 });
+                let mut out = Vec::new();
+                template.render(3, &mut Rng::new(1, 1), &mut out);
+                String::from_utf8(out).unwrap()
+            })
+            .collect();
+        assert_eq!(drawn, ["10,12,14,", "11,13,15,"]);
     }
 
     #[test]

@@ -1,6 +1,14 @@
 //! What the numbers of a run are worth.
 
-use crate::{duration::display, error::exit, plan::Plan, run::Outcome, worker::SILENCE};
+use crate::{
+    duration::display,
+    error::exit,
+    files::{Options, RunFile},
+    gates::Passage,
+    plan::Plan,
+    run::Outcome,
+    worker::SILENCE,
+};
 use std::io;
 
 /// When a thread, or all CPUs together, are busy for more than this part of the time, answers may have waited
@@ -18,6 +26,9 @@ pub(crate) struct Verdict {
     pub client_bound: bool,
     /// What happened, one sentence each.
     pub problems: Vec<String>,
+    /// What makes right answers doubtful numbers; only looked for with --strict.
+    pub doubts: Vec<String>,
+    pub gates: Vec<Passage>,
     pub exit_code: u8,
 }
 
@@ -60,7 +71,31 @@ impl Verdict {
             balanced,
             client_bound: outcome.client.busiest.max(outcome.client.cpus_busy) >= CLIENT_BOUND,
             problems,
+            doubts: Vec::new(),
+            gates: Vec::new(),
             exit_code,
+        }
+    }
+
+    /// Judges what the user demands of the numbers.
+    pub(crate) fn pass_gates(&mut self, run: &RunFile, options: &Options) {
+        self.gates = options.gates.iter().map(|gate| gate.judge(run)).collect();
+        let answered = matches!(self.exit_code, exit::OK | exit::BAD_ANSWERS);
+        if answered && self.gates.iter().any(|gate| !gate.pass) {
+            self.exit_code = exit::GATE;
+        }
+        if !options.strict {
+            return;
+        }
+        if self.client_bound {
+            self.doubts.push("the client was at its limit".into());
+        }
+        if run.flag("/phases/steady") == Some(false) {
+            self.doubts
+                .push("the rate drifted: the halves of the window differ by more than 5 %".into());
+        }
+        if self.exit_code == exit::OK && !self.doubts.is_empty() {
+            self.exit_code = exit::INVALID;
         }
     }
 }

@@ -4,29 +4,46 @@
 use super::units::per;
 use crate::{
     books::Books,
+    files::{Host, RunFile, Session},
+    gates::Passage,
     histogram::Latencies,
     plan::Plan,
     run::Outcome,
+    split::Share,
     verdict::Verdict,
     verdict::{close_name, errno_text},
+    windows::Row,
 };
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
-    time::Duration,
+    io,
+    time::{Duration, UNIX_EPOCH},
 };
 
-/// Writes the report as one object.
+/// The report as one object, in lines.
 pub(crate) fn result(
-    out: &mut impl Write,
+    session: &Session,
     plan: &Plan,
     outcome: &Outcome,
     verdict: &Verdict,
-) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Report::new(plan, outcome, verdict))?;
-    writeln!(out)?;
-    out.flush()
+) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(&Report::new(session, plan, outcome, verdict))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The report as it would be read again.
+pub(crate) fn run(
+    session: &Session,
+    plan: &Plan,
+    outcome: &Outcome,
+    verdict: &Verdict,
+) -> io::Result<RunFile> {
+    Ok(RunFile {
+        path: "this run".into(),
+        value: serde_json::to_value(Report::new(session, plan, outcome, verdict))?,
+    })
 }
 
 #[derive(Serialize)]
@@ -58,14 +75,25 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     per_template: Option<Vec<PerTemplate<'a>>>,
     schema: &'a str,
+    id: &'a str,
+    argv: &'a [String],
+    /// Hash of what was asked for; the same for all workers of a run.
+    config: &'a str,
+    labels: &'a BTreeMap<String, String>,
+    /// Which part of a run this is, when it is not all.
+    worker: Option<Worker>,
+    /// The parts that were put together; a run of one process has none.
+    workers: Option<()>,
     load: Load<'a>,
     phases: Phases,
     counts: Counts,
-    latency: Spectrum,
+    latency: Latency,
     codes: BTreeMap<String, u64>,
     errors_detail: ErrorsDetail,
-    client: ClientUse,
+    windows: &'a [Row],
+    client: ClientUse<'a>,
     verdict: Judgement<'a>,
+    gates: &'a [Passage],
 }
 
 /// Seconds, written as an integer when they are one.
@@ -77,7 +105,7 @@ enum Seconds {
 }
 
 #[derive(Serialize)]
-struct Micros {
+pub(crate) struct Micros {
     avg: u64,
     p50: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +145,8 @@ struct PerTemplate<'a> {
     ok_2xx: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_us: Option<Micros>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency: Option<Measured>,
     name: &'a str,
 }
 
@@ -130,9 +160,21 @@ struct Load<'a> {
 }
 
 #[derive(Serialize)]
+struct Worker {
+    index: u32,
+    of: u32,
+}
+
+#[derive(Serialize)]
 struct Phases {
+    /// What --start-at had asked for.
+    start_at_unix_ns: Option<u64>,
+    /// The begin of the window, since 1970.
+    start_unix_ns: u64,
     warmup_ns: u64,
     measure_ns: u64,
+    /// Whether both halves of the window had about the same rate; null when it is too short to say.
+    steady: Option<bool>,
 }
 
 /// Requests of the window: in_flight_at_start + sent = ok + bad_status + bad_body + malformed + cut_short +
@@ -165,8 +207,27 @@ struct WholeRun {
     unfinished: u64,
 }
 
+/// What counts as the latency of this run, then the times that were measured, each with its histogram.
 #[derive(Serialize)]
-struct Spectrum {
+struct Latency {
+    #[serde(flatten)]
+    headline: Spectrum,
+    /// From the send.
+    service: Measured,
+    /// From the intended start; a closed loop has none.
+    response: Option<Measured>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Measured {
+    #[serde(flatten)]
+    spectrum: Spectrum,
+    /// HdrHistogram V2, deflated, base64; the unit is ns.
+    hdr: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Spectrum {
     count: u64,
     min: u64,
     mean: u64,
@@ -212,7 +273,9 @@ struct SocketErrors {
 }
 
 #[derive(Serialize)]
-struct ClientUse {
+struct ClientUse<'a> {
+    #[serde(flatten)]
+    host: &'a Host,
     cpu_sec: f64,
     user_sec: f64,
     sys_sec: f64,
@@ -230,10 +293,17 @@ struct Judgement<'a> {
     littles_law: Option<f64>,
     exit_status: u8,
     notes: &'a [String],
+    /// What --strict does not let pass.
+    doubts: &'a [String],
 }
 
 impl<'a> Report<'a> {
-    fn new(plan: &'a Plan, outcome: &'a Outcome, verdict: &'a Verdict) -> Self {
+    fn new(
+        session: &'a Session,
+        plan: &'a Plan,
+        outcome: &'a Outcome,
+        verdict: &'a Verdict,
+    ) -> Self {
         let tally = &outcome.tally;
         let seconds = outcome.elapsed.as_secs_f64();
         let responses = outcome.ledger.window.answered();
@@ -276,19 +346,27 @@ impl<'a> Report<'a> {
                 expect_body: plan.expect_body.is_some(),
                 seed: plan.seed,
             },
-            phases: Phases {
-                warmup_ns: crate::clock::nanos(outcome.warmup),
-                measure_ns: crate::clock::nanos(outcome.elapsed),
-            },
+            id: &session.id,
+            argv: &session.argv,
+            config: &session.config,
+            labels: &session.labels,
+            worker: plan.share.map(|Share { index, of }| Worker { index, of }),
+            workers: None,
+            phases: Phases::new(plan, outcome),
             counts: Counts::new(outcome),
-            latency: Spectrum::new(&tally.latencies),
+            latency: Latency {
+                headline: Spectrum::new(&tally.latencies),
+                service: Measured::new(&tally.latencies),
+                response: None,
+            },
+            windows: &outcome.windows,
             codes: tally
                 .codes()
                 .filter(|_| plan.upgrade.is_none())
                 .map(|(code, count)| (code.to_string(), count))
                 .collect(),
             errors_detail: ErrorsDetail::new(plan, outcome),
-            client: ClientUse::new(outcome),
+            client: ClientUse::new(&session.host, outcome),
             verdict: Judgement {
                 valid: verdict.valid,
                 counts_balance: verdict.balanced,
@@ -300,9 +378,27 @@ impl<'a> Report<'a> {
                 littles_law: littles_law(plan, outcome),
                 exit_status: verdict.exit_code,
                 notes: &verdict.problems,
+                doubts: &verdict.doubts,
             },
+            gates: &verdict.gates,
         }
     }
+}
+
+/// Whether the answers per time of the two halves differ by less than a twentieth.
+pub(crate) fn steady(rows: &[Row]) -> Option<bool> {
+    let rows: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.len_ns == rows[0].len_ns)
+        .collect();
+    let answers = |part: &[&Row]| part.iter().map(|row| row.ok + row.bad).sum::<u64>() as f64;
+    let half = rows.len() / 2;
+    if half < 2 {
+        return None;
+    }
+    let (first, last) = (answers(&rows[..half]), answers(&rows[rows.len() - half..]));
+    let larger = first.max(last);
+    Some(larger > 0.0 && (first - last).abs() / larger < 0.05)
 }
 
 fn littles_law(plan: &Plan, outcome: &Outcome) -> Option<f64> {
@@ -326,6 +422,7 @@ fn per_template<'a>(plan: &'a Plan, outcome: &Outcome) -> Option<Vec<PerTemplate
             .as_ref()
             .filter(|latencies| latencies.count() > 0)
             .map(Micros::short),
+        latency: tally.latencies.as_ref().map(Measured::new),
         name: &template.name,
     });
     Some(rows.collect())
@@ -341,7 +438,7 @@ impl From<Duration> for Seconds {
 }
 
 impl Micros {
-    fn short(latencies: &Latencies) -> Self {
+    pub(crate) fn short(latencies: &Latencies) -> Self {
         let micros = |part| latencies.quantile(part) / 1000;
         Self {
             avg: latencies.mean() / 1000,
@@ -353,13 +450,28 @@ impl Micros {
         }
     }
 
-    fn whole(latencies: &Latencies) -> Self {
+    pub(crate) fn whole(latencies: &Latencies) -> Self {
         let micros = |part| Some(latencies.quantile(part) / 1000);
         Self {
             p90: micros(0.9),
             p999: micros(0.999),
             samples: Some(latencies.count()),
             ..Self::short(latencies)
+        }
+    }
+}
+
+impl Phases {
+    fn new(plan: &Plan, outcome: &Outcome) -> Self {
+        Self {
+            start_at_unix_ns: plan
+                .start_at
+                .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+                .map(crate::clock::nanos),
+            start_unix_ns: outcome.start_unix,
+            warmup_ns: crate::clock::nanos(outcome.warmup),
+            measure_ns: crate::clock::nanos(outcome.elapsed),
+            steady: steady(&outcome.windows),
         }
     }
 }
@@ -414,7 +526,7 @@ impl Counts {
 }
 
 impl Spectrum {
-    fn new(latencies: &Latencies) -> Self {
+    pub(crate) fn new(latencies: &Latencies) -> Self {
         Self {
             count: latencies.count(),
             min: latencies.min(),
@@ -427,6 +539,15 @@ impl Spectrum {
             p99: latencies.quantile(0.99),
             p99_9: latencies.supported_quantile(0.999),
             p99_99: latencies.supported_quantile(0.9999),
+        }
+    }
+}
+
+impl Measured {
+    pub(crate) fn new(latencies: &Latencies) -> Self {
+        Self {
+            spectrum: Spectrum::new(latencies),
+            hdr: latencies.to_base64(),
         }
     }
 }
@@ -476,12 +597,13 @@ impl SocketErrors {
     }
 }
 
-impl ClientUse {
-    fn new(outcome: &Outcome) -> Self {
+impl<'a> ClientUse<'a> {
+    fn new(host: &'a Host, outcome: &Outcome) -> Self {
         let client = &outcome.client;
         let cpu = (client.user + client.system).as_secs_f64();
         let answers = outcome.ledger.window.answered() as f64;
         Self {
+            host,
             cpu_sec: rounded(cpu, 1e6),
             user_sec: rounded(client.user.as_secs_f64(), 1e6),
             sys_sec: rounded(client.system.as_secs_f64(), 1e6),
@@ -492,6 +614,6 @@ impl ClientUse {
     }
 }
 
-fn rounded(value: f64, scale: f64) -> f64 {
+pub(crate) fn rounded(value: f64, scale: f64) -> f64 {
     (value * scale).round() / scale
 }

@@ -227,5 +227,11 @@ fn judgement(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
             "  Note:     the client was at its limit, so the server may be faster than this shows"
         )?;
     }
+    for doubt in &verdict.doubts {
+        writeln!(out, "  Strict:   {doubt}")?;
+    }
+    for gate in &verdict.gates {
+        writeln!(out, "  Gate:     {gate}")?;
+    }
     Ok(())
 }

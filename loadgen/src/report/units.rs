@@ -3,7 +3,7 @@
 use crate::clock::Nanos;
 
 /// A latency in us, ms or s.
-pub(super) fn latency(nanos: Nanos) -> String {
+pub(crate) fn latency(nanos: Nanos) -> String {
     let micros = nanos / 1000;
     match micros {
         0..1000 => format!("{micros}us"),
@@ -13,7 +13,7 @@ pub(super) fn latency(nanos: Nanos) -> String {
 }
 
 /// A count with K or M.
-pub(super) fn count(count: f64) -> String {
+pub(crate) fn count(count: f64) -> String {
     if count >= 1e6 {
         format!("{:.2}M", count / 1e6)
     } else if count >= 1e3 {
@@ -24,7 +24,7 @@ pub(super) fn count(count: f64) -> String {
 }
 
 /// Bytes per second in powers of 1024. Never plain B/s, which the arena's site cannot read.
-pub(super) fn bandwidth(bytes_per_second: f64) -> String {
+pub(crate) fn bandwidth(bytes_per_second: f64) -> String {
     const KIB: f64 = 1024.0;
     if bytes_per_second >= KIB * KIB * KIB {
         format!("{:.2}GB/s", bytes_per_second / KIB / KIB / KIB)
@@ -36,7 +36,7 @@ pub(super) fn bandwidth(bytes_per_second: f64) -> String {
 }
 
 /// A quotient, 0 when there is nothing to divide by.
-pub(super) fn per(value: f64, by: f64) -> f64 {
+pub(crate) fn per(value: f64, by: f64) -> f64 {
     if by > 0.0 { value / by } else { 0.0 }
 }
 

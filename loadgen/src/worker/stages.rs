@@ -8,6 +8,7 @@ use crate::{
     error::Failure,
     record::Tally,
     trouble::Trouble,
+    windows::{Window, Windows},
 };
 use std::{mem, time::Duration};
 use sws_ring::{Token, op, sys};
@@ -35,6 +36,7 @@ pub(super) struct Stages {
     stage: Stage,
     ledger: Ledger,
     window: Option<Tally>,
+    windows: Windows,
     cpu: CpuUse,
     /// When the last answer that is owed had come.
     settled_at: Option<Nanos>,
@@ -93,6 +95,8 @@ pub(crate) struct WorkerReport {
     pub ledger: Ledger,
     /// The window.
     pub tally: Tally,
+    /// The window in parts.
+    pub windows: Vec<Window>,
     /// The whole run.
     pub trouble: Trouble,
     pub cpu: CpuUse,
@@ -116,6 +120,8 @@ impl Worker<'_> {
         };
         if now >= due {
             self.next_stage(now);
+        } else if now >= self.stages.windows.due() {
+            self.stages.windows.turn(now, &mut self.record);
         }
     }
 
@@ -130,10 +136,15 @@ impl Worker<'_> {
             stages.ledger.in_flight_at_start = in_flight;
             stages.cpu = CpuUse::reading(now);
             self.record.tally.clear();
+            stages.windows.begin(self.control.start());
             // The window may be over already (interrupted, or this thread did not run for its length).
             self.change_stage(now);
         } else {
             stages.stage = Stage::Drain;
+            let tally = &mut self.record.tally;
+            stages
+                .windows
+                .finish(&books, tally.bytes, &mut tally.latencies);
             stages.ledger.window = books;
             stages.ledger.in_flight_at_end = in_flight;
             stages.cpu = CpuUse::reading(now).since(stages.cpu);
@@ -175,6 +186,7 @@ impl Worker<'_> {
         let report = WorkerReport {
             ledger: stages.ledger,
             tally,
+            windows: stages.windows.into_list(),
             trouble: mem::take(&mut self.trouble),
             cpu: stages.cpu,
             connected: self.have_been_up,

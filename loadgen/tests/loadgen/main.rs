@@ -8,8 +8,13 @@
 mod answers;
 mod arena_output;
 mod command_line;
+mod compare;
 mod connections;
+mod files;
+mod gates;
+mod merge;
 mod requests;
+mod schema;
 mod server;
 mod signals;
 mod tool;

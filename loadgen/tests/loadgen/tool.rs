@@ -1,5 +1,6 @@
 //! Runs the binary and takes its reports apart.
 
+use crate::schema;
 use serde_json::Value;
 use std::{
     io::{Read, Write},
@@ -74,6 +75,7 @@ pub(crate) fn json(args: &[&str]) -> (Value, Output) {
     let report: Value =
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     books_balance(&report);
+    schema::validate(&report);
     (report, output)
 }
 

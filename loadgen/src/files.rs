@@ -1,0 +1,19 @@
+//! What a run leaves behind besides its report: result files, and who made them where.
+
+mod csv;
+mod derived;
+mod hgrm;
+mod hlog;
+mod host;
+mod markdown;
+mod options;
+mod pending;
+mod result;
+mod session;
+
+pub(crate) use derived::{Derived, DerivedFiles};
+pub(crate) use host::Host;
+pub(crate) use options::Options;
+pub(crate) use pending::Pending;
+pub(crate) use result::RunFile;
+pub(crate) use session::{Files, Session};

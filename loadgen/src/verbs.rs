@@ -1,0 +1,47 @@
+//! What can be done with result files: `loadgen merge`, `loadgen compare`.
+
+mod compare;
+mod merge;
+
+use crate::error::{Failure, exit};
+use clap::Parser;
+use std::env;
+
+/// Verbs beside that of a run, which needs none.
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version, args_override_self = true)]
+enum Verb {
+    Merge(merge::Args),
+    Compare(compare::Args),
+}
+
+const NAMES: [&str; 2] = ["merge", "compare"];
+
+/// Does what the first argument names; `None` when it names no verb, so that it is a run.
+pub(crate) fn called() -> Option<Result<u8, Failure>> {
+    let first = env::args_os().nth(1)?;
+    if !NAMES.iter().any(|name| first == *name) {
+        return None;
+    }
+    Some(match Verb::parse() {
+        Verb::Merge(args) => merge::merge(&args),
+        Verb::Compare(args) => compare::compare(&args).map(|()| exit::OK),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        let command = Verb::command();
+        command.clone().debug_assert();
+        let names: Vec<&str> = command
+            .get_subcommands()
+            .map(|verb| verb.get_name())
+            .collect();
+        assert_eq!(names, NAMES);
+    }
+}
