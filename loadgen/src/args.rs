@@ -1,8 +1,16 @@
 //! The command line, before anything in it is looked up or opened.
 
-use crate::{duration, files, split::Share, start_at::StartAt};
+use crate::{
+    duration, files,
+    rate::{self, Arrival, Rate},
+    split::Share,
+    start_at::StartAt,
+};
 use clap::{Parser, builder::RangedU64ValueParser};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Above this depth the answers of one connection queue behind each other for longer than anything measures.
 const PIPELINE_MAX: u64 = 1024;
@@ -34,8 +42,8 @@ Exit status:
 
 /// HTTP/1.1 and WebSocket load generator on io_uring.
 ///
-/// Keeps a fixed number of connections busy (closed loop), checks every answer, and counts only what was
-/// answered inside the measured window.
+/// Keeps a fixed number of connections busy (closed loop), or sends at a fixed rate whether answers come or not
+/// (open loop, --rate). Checks every answer, and counts only what was answered inside the measured window.
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, after_help = AFTER_HELP, args_override_self = true)]
 pub(crate) struct Args {
@@ -43,7 +51,8 @@ pub(crate) struct Args {
     /// Host header of the first template names the target
     pub url: Option<String>,
 
-    /// Request templates, comma-separated files; a file named twice counts as two templates
+    /// Request templates, comma-separated files; a file named twice counts as two templates. A value that is
+    /// nothing but a rate is taken as --rate: write ./1000 for a file of that name
     #[arg(short = 'R', long = "raw", value_name = "FILES", value_delimiter = ',', conflicts_with_all = ["ws", "ws_msg"])]
     pub raw: Vec<PathBuf>,
 
@@ -71,6 +80,20 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "TIME", default_value = "10s", allow_negative_numbers = true,
         value_parser = duration::parse_positive)]
     pub duration: Duration,
+
+    /// Open loop: requests are due at this rate, in all and per second, whether the server answers or not. 20k;
+    /// a ramp over the window 1k:50k; equal steps 1k,5k,10k. What is due goes to a free connection, or waits for
+    /// one. The response time counts from when a request was due, the service time from when it was sent
+    #[arg(short = 'q', long, value_name = "RATE", value_parser = Rate::parse)]
+    pub rate: Option<Rate>,
+
+    /// How the requests of --rate follow each other
+    #[arg(long, value_name = "KIND", value_enum, default_value = "uniform")]
+    pub arrival: Arrival,
+
+    /// With --rate: drop requests that have waited longer than this for a free connection, and count them
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
+    pub deadline: Option<Duration>,
 
     /// Requests in flight on each connection
     #[arg(short, long, value_name = "N", default_value = "1", allow_negative_numbers = true,
@@ -178,6 +201,25 @@ pub(crate) struct Unsupported {
 }
 
 impl Args {
+    /// The rate, when the run is an open loop, from wherever it was given.
+    pub(crate) fn rate(&self) -> Result<Option<Rate>, String> {
+        let given: Vec<&str> = self.raw.iter().filter_map(|value| as_rate(value)).collect();
+        match (&self.rate, given.is_empty()) {
+            (rate, true) => Ok(rate.clone()),
+            (None, false) => Rate::parse(&given.join(",")).map(Some),
+            (Some(_), false) => Err(format!(
+                "-R {}: that is a rate, and --rate gives another; write ./{} for a file",
+                given.join(","),
+                given.first().unwrap_or(&"")
+            )),
+        }
+    }
+
+    /// The files of templates.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.raw.iter().filter(|value| as_rate(value).is_none())
+    }
+
     /// The message to be echoed, when the run is one of WebSocket.
     pub(crate) fn message(&self) -> Option<&str> {
         match &self.ws_msg {
@@ -199,6 +241,11 @@ impl Unsupported {
             .into_iter()
             .find_map(|(given, flag, what)| given.then_some((flag, what)))
     }
+}
+
+/// The value of `-R`, when it is a rate and no file.
+fn as_rate(value: &Path) -> Option<&str> {
+    value.to_str().filter(|text| rate::is_rate(text))
 }
 
 /// CPU numbers, in the order given.
@@ -259,6 +306,32 @@ mod tests {
     }
 
     #[test]
+    fn rates_may_stand_where_other_tools_have_them() {
+        for line in [
+            "http://h -R 1k,5k",
+            "http://h -q 1k,5k",
+            "http://h --rate 1k,5k",
+            "-R x.raw -R 1k,5k",
+        ] {
+            let args = parse(line).unwrap();
+            assert_eq!(args.rate(), Ok(Some(Rate::Steps(vec![1e3, 5e3]))), "{line}");
+            assert_eq!(
+                args.files().count(),
+                usize::from(line.contains(".raw")),
+                "{line}"
+            );
+        }
+        assert_eq!(parse("-R ./1000").unwrap().rate(), Ok(None));
+        assert!(
+            parse("-R 100 -q 5")
+                .unwrap()
+                .rate()
+                .unwrap_err()
+                .contains("./100")
+        );
+    }
+
+    #[test]
     fn messages_are_hello_unless_others_are_given() {
         let message = |line: &str| parse(line).unwrap().message().map(str::to_owned);
         assert_eq!(message("http://h"), None);
@@ -285,6 +358,10 @@ mod tests {
             ("http://h --recv-buf 100", "--recv-buf"),
             ("http://h --timeout 0", "--timeout"),
             ("http://h --cpus 3-1", "--cpus"),
+            ("http://h --rate fast", "--rate"),
+            ("http://h --rate 0", "--rate"),
+            ("http://h --arrival x", "--arrival"),
+            ("http://h --deadline 0", "--deadline"),
             ("http://h --frobnicate", "--frobnicate"),
             ("http://h http://i", "http://i"),
             ("http://h --ws --raw x", "--raw"),

@@ -73,6 +73,9 @@ pub(crate) struct Ledger {
     pub in_flight_at_end: u64,
     /// Still in flight when the run was over.
     pub unfinished: u64,
+    /// In an open loop: due and not yet sent at the borders of the window.
+    pub queued_at_start: u64,
+    pub queued_at_end: u64,
 }
 
 impl Ledger {
@@ -82,6 +85,11 @@ impl Ledger {
         total += self.window;
         total += self.drain;
         total
+    }
+
+    /// Whether everything that was due in the window was sent, dropped, or left waiting.
+    pub(crate) fn schedule_balances(&self, due: u64, shed: u64) -> bool {
+        self.queued_at_start + due == self.window.sent + shed + self.queued_at_end
     }
 
     /// Whether each part accounts for every request.
@@ -102,6 +110,8 @@ impl AddAssign for Ledger {
         self.in_flight_at_start += other.in_flight_at_start;
         self.in_flight_at_end += other.in_flight_at_end;
         self.unfinished += other.unfinished;
+        self.queued_at_start += other.queued_at_start;
+        self.queued_at_end += other.queued_at_end;
     }
 }
 
@@ -131,6 +141,7 @@ mod tests {
             in_flight_at_start: 2,
             in_flight_at_end: 2,
             unfinished: 1,
+            ..Ledger::default()
         };
         assert!(ledger.balances());
         assert_eq!(ledger.total().ended(), 14);

@@ -3,6 +3,7 @@
 use crate::{
     clock::{NEVER, Nanos},
     inflight::InFlight,
+    pending::Pending,
     plan::Plan,
     record::Record,
     socket::{Socket, Upgrade},
@@ -76,6 +77,8 @@ pub(crate) mod flag {
     pub(crate) const CONTROL: u16 = 128;
     /// What is being sent is that, and not messages.
     pub(crate) const SENDS_CONTROL: u16 = 256;
+    /// Is in the list of connections that requests can be sent on.
+    pub(crate) const FREE: u16 = 512;
 }
 
 /// A slot for one connection after another.
@@ -92,6 +95,8 @@ pub(crate) struct Conn {
     pub sent: u32,
     pub to_send: u32,
     pub in_flight: InFlight,
+    /// The single requests, where they are told apart; else only their number and their batches' start count.
+    pub pending: Option<Box<Pending>>,
     /// Requests sent on this connection.
     pub requests: u64,
     /// When a byte was last sent or received; `NEVER` where nothing is waited for.
@@ -170,6 +175,7 @@ impl Conn {
             sent: 0,
             to_send: 0,
             in_flight: InFlight::default(),
+            pending: plan.open.as_ref().map(|_| Box::default()),
             requests: 0,
             progress: NEVER,
             protocol: Protocol::new(plan.upgrade.as_ref()),
@@ -193,7 +199,7 @@ impl Conn {
         self.fd = fd;
         self.generation = self.generation.wrapping_add(1).max(1);
         self.phase = Phase::Connecting;
-        self.flags &= flag::TOUCHED;
+        self.flags &= flag::TOUCHED | flag::FREE;
         self.end = None;
         self.sent = 0;
         self.to_send = 0;
@@ -253,6 +259,9 @@ impl Conn {
         self.progress = now;
         record.tally.bytes += bytes.len() as u64;
         let answered = match &mut self.protocol {
+            Protocol::Http { .. } if self.pending.is_some() => {
+                self.receive_single_answers(bytes, record, trouble)
+            }
             Protocol::Http { .. } => self.receive_answers(bytes, record, trouble),
             Protocol::WebSocket(socket) => {
                 let heard = socket.receive(bytes, self.in_flight.count(), record, trouble);
@@ -312,6 +321,57 @@ impl Conn {
         answered
     }
 
+    /// The same where requests are told apart, and may be of different templates.
+    fn receive_single_answers(
+        &mut self,
+        bytes: &[u8],
+        record: &mut Record<'_>,
+        trouble: &mut Trouble,
+    ) -> u32 {
+        let (Protocol::Http { parser, body }, Some(pending)) = (&mut self.protocol, &self.pending)
+        else {
+            return 0;
+        };
+        let mut rest = bytes;
+        let mut answered = 0;
+        while !rest.is_empty() {
+            let template = pending.template(answered).unwrap_or(self.template);
+            let mut check = BodyCheck {
+                expected: record.expected_body(template),
+                progress: body,
+            };
+            let cache = &mut record.caches[template as usize];
+            match parser.advance(&mut rest, cache, &mut check) {
+                Ok(Some(Answer { status, close })) => {
+                    let body_matches = check.finish();
+                    if close {
+                        self.flags |= flag::LAST_ANSWER;
+                    }
+                    if answered == self.in_flight.count() {
+                        trouble.unsolicited += 1;
+                    } else {
+                        answered += 1;
+                        record.answer(template, status, body_matches);
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.end = Some(End::Malformed(error));
+                    break;
+                }
+            }
+        }
+        answered
+    }
+
+    /// The template that the oldest unanswered request was made from.
+    fn oldest_template(&self) -> u32 {
+        let oldest = self.pending.as_ref();
+        oldest
+            .and_then(|pending| pending.template(0))
+            .unwrap_or(self.template)
+    }
+
     /// The connection ended at `now`, in order (`End::Closed`) or not (`End::Broken`). An answer whose body
     /// runs until the server closes is complete only in the first case.
     pub(crate) fn ended(
@@ -321,7 +381,8 @@ impl Conn {
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) {
-        let expected = record.expected_body(self.template);
+        let template = self.oldest_template();
+        let expected = record.expected_body(template);
         let (parser, body) = match &mut self.protocol {
             Protocol::Http { parser, body } => (parser, body),
             Protocol::WebSocket(socket) => {
@@ -345,7 +406,7 @@ impl Conn {
                 if self.in_flight.count() == 0 {
                     trouble.unsolicited += 1;
                 } else {
-                    record.answer(self.template, status, body_matches);
+                    record.answer(template, status, body_matches);
                     self.retire(1, now, record);
                 }
                 self.end = Some(end);
@@ -359,11 +420,31 @@ impl Conn {
     fn retire(&mut self, answered: u32, now: Nanos, record: &mut Record<'_>) {
         if answered > 0 {
             self.flags |= flag::ANSWERED;
+            if let Some(pending) = &mut self.pending {
+                self.in_flight.answered(answered, now, |_, _| {});
+                for one in pending.answered(answered) {
+                    record.response(one.template, one.due, one.sent, now);
+                }
+                return;
+            }
             let template = self.template;
             self.in_flight.answered(answered, now, |latency, count| {
                 record.latency(template, latency, count);
             });
         }
+    }
+
+    /// Whether a request that falls due can be sent on it at once.
+    #[inline]
+    pub(crate) fn is_free(&self, plan: &Plan) -> bool {
+        let busy = flag::SENDING | flag::SEND_BROKEN | flag::LAST_ANSWER | flag::CONTROL;
+        let unsent = self.pending.as_ref().map_or(0, |pending| pending.unsent);
+        self.phase == Phase::Active
+            && self.end.is_none()
+            && !self.has_any(busy)
+            && self.sent == self.to_send
+            && self.in_flight.count() + unsent < plan.depth
+            && self.requests + u64::from(unsent) < plan.quota
     }
 
     /// Whether all requests that the connection may carry are answered.

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 /// the time at which it saw a batch of completions, so all threads cut at the same instant.
 #[derive(Debug)]
 pub(crate) struct Control {
+    /// Begin of the schedule of an open loop.
+    origin: AtomicU64,
     start: AtomicU64,
     end: AtomicU64,
     /// When to give up waiting for answers.
@@ -20,12 +22,24 @@ impl Control {
     /// Nothing is due yet.
     pub(crate) fn new() -> Self {
         Self {
+            origin: AtomicU64::new(NEVER),
             start: AtomicU64::new(NEVER),
             end: AtomicU64::new(NEVER),
             over: AtomicU64::new(NEVER),
             connected: AtomicU32::new(0),
             failed: AtomicBool::new(false),
         }
+    }
+
+    /// Sets when the schedule of an open loop begins, and with it the borders of the window.
+    pub(crate) fn set_schedule(&self, origin: Nanos, start: Nanos) {
+        self.start.store(start, Ordering::Release);
+        self.origin.store(origin, Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn origin(&self) -> Nanos {
+        self.origin.load(Ordering::Acquire)
     }
 
     /// Sets the begin of the window.

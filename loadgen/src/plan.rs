@@ -3,6 +3,7 @@
 use crate::{
     args::{Args, Cpus},
     error::Failure,
+    rate::{Arrival, Rate, Schedule},
     rng::Rng,
     socket::Upgrade,
     split::Share,
@@ -19,6 +20,8 @@ use sws_ring::sys::{self, SocketAddress};
 
 /// Descriptors beside the connections: standard streams, rings, and room for what is being closed.
 const SPARE_DESCRIPTORS: u64 = 64;
+
+const WARMUP_MIN: Duration = Duration::from_millis(100);
 
 /// One run.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub(crate) struct Plan {
     /// At most `connections`.
     pub threads: u32,
     pub duration: Duration,
+    /// In an open loop; else a connection's next request follows its last answer.
+    pub open: Option<Open>,
     pub warmup: Warmup,
     pub drain: Duration,
     pub depth: u32,
@@ -60,6 +65,17 @@ pub(crate) struct Plan {
     pub template_latency: bool,
 }
 
+/// An open loop: requests are due at certain times, whether or not there is a connection to send them on.
+#[derive(Clone, Debug)]
+pub(crate) struct Open {
+    pub rate: Rate,
+    pub arrival: Arrival,
+    /// A request that waited longer for a connection is not sent.
+    pub deadline: Option<Duration>,
+    /// Before the window, at the rate that it begins with. It begins when all connections are up.
+    pub warmup: Duration,
+}
+
 /// How the time before the window ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Warmup {
@@ -79,30 +95,8 @@ impl Plan {
             )));
         }
         let (share, connections) = part(&args)?;
-        let depth = args.pipeline as usize;
         let seed = args.seed.unwrap_or_else(draw_seed);
-        let mut upgrade = None;
-        let (target, mut templates) = if args.raw.is_empty() {
-            let url = args.url.as_deref().ok_or_else(|| {
-                Failure::Usage(
-                    "no target: give a URL such as http://localhost:8080/, or templates with --raw"
-                        .into(),
-                )
-            })?;
-            let target = Target::from_url(url)?;
-            let template = match args.message() {
-                Some(text) => {
-                    let message = Template::message(target.path.clone(), text, depth)?;
-                    let mut rng = Rng::new(seed, u64::MAX);
-                    upgrade = Some(Upgrade::new(&target, &message, &mut rng));
-                    message
-                }
-                None => Template::get(&target.authority, &target.path, depth)?,
-            };
-            (target, vec![template])
-        } else {
-            from_files(&args, depth)?
-        };
+        let (target, mut templates, upgrade) = requests(&args, seed)?;
         for template in &mut templates {
             template.take_share(share);
         }
@@ -117,6 +111,7 @@ impl Plan {
         if let Ok(limit) = sys::raise_nofile() {
             check_descriptors(connections, threads, limit.soft)?;
         }
+        let open = open(&args)?;
         let expect_body = args.expect_body.as_deref().map(expected_body).transpose()?;
         let warmup = warmup(args.warmup, args.duration);
         let start_at = args
@@ -134,6 +129,7 @@ impl Plan {
             start_at,
             threads,
             duration: args.duration,
+            open,
             warmup,
             drain: args.drain,
             depth: args.pipeline,
@@ -167,6 +163,19 @@ impl Plan {
         )
     }
 
+    /// When the requests of one thread are due, in an open loop. Its parts are those of all processes.
+    pub(crate) fn schedule(&self, thread: u32) -> Option<Schedule> {
+        let open = self.open.as_ref()?;
+        let share = self.share.unwrap_or(Share::WHOLE);
+        Some(Schedule::new(
+            &open.rate,
+            open.arrival,
+            (open.warmup, self.duration),
+            (thread * share.of + share.index, self.threads * share.of),
+            self.seed,
+        ))
+    }
+
     /// Whether connections are closed after a number of requests.
     pub(crate) fn has_quota(&self) -> bool {
         self.quota != u64::MAX
@@ -185,10 +194,36 @@ fn part(args: &Args) -> Result<(Share, u32), Failure> {
     }
 }
 
+/// Where to send what, and how connections become WebSocket connections if they have to.
+fn requests(args: &Args, seed: u64) -> Result<(Target, Vec<Template>, Option<Upgrade>), Failure> {
+    let depth = args.pipeline as usize;
+    if args.files().next().is_some() {
+        let (target, templates) = from_files(args, depth)?;
+        return Ok((target, templates, None));
+    }
+    let url = args.url.as_deref().ok_or_else(|| {
+        Failure::Usage(
+            "no target: give a URL such as http://localhost:8080/, or templates with --raw".into(),
+        )
+    })?;
+    let target = Target::from_url(url)?;
+    let mut upgrade = None;
+    let template = match args.message() {
+        Some(text) => {
+            let message = Template::message(target.path.clone(), text, depth)?;
+            let mut rng = Rng::new(seed, u64::MAX);
+            upgrade = Some(Upgrade::new(&target, &message, &mut rng));
+            message
+        }
+        None => Template::get(&target.authority, &target.path, depth)?,
+    };
+    Ok((target, vec![template], upgrade))
+}
+
 fn from_files(args: &Args, depth: usize) -> Result<(Target, Vec<Template>), Failure> {
     let mut target = args.url.as_deref().map(Target::from_url).transpose()?;
     let mut templates = Vec::with_capacity(args.raw.len());
-    for path in &args.raw {
+    for path in args.files() {
         let name = path.display().to_string();
         let request = fs::read(path)
             .map_err(|error| Failure::Usage(format!("cannot read the template {name}: {error}")))?;
@@ -210,8 +245,26 @@ fn expected_body(text: &str) -> Result<Vec<u8>, Failure> {
     }
 }
 
+fn open(args: &Args) -> Result<Option<Open>, Failure> {
+    let Some(rate) = args.rate().map_err(Failure::Usage)? else {
+        return match args.deadline {
+            Some(_) => Err(Failure::Usage(
+                "--deadline: only requests of --rate can be late; give a rate, or use --timeout"
+                    .into(),
+            )),
+            None => Ok(None),
+        };
+    };
+    Ok(Some(Open {
+        rate,
+        arrival: args.arrival,
+        deadline: args.deadline,
+        warmup: args.warmup.unwrap_or(WARMUP_MIN),
+    }))
+}
+
 fn warmup(asked: Option<Duration>, duration: Duration) -> Warmup {
-    let min = Duration::from_millis(100);
+    let min = WARMUP_MIN;
     match asked {
         Some(fixed) => Warmup::Fixed(fixed),
         None => Warmup::UntilConnected {

@@ -17,7 +17,55 @@ pub(crate) struct Tally {
     /// Answers by status code. An answer with a wrong body is in none: it is no success of any class.
     codes: Box<[u64; STATUS_COUNT]>,
     pub templates: Vec<TemplateTally>,
+    /// From the send: service time.
     pub latencies: Latencies,
+    /// Only in an open loop.
+    pub open: Option<Box<OpenTally>>,
+}
+
+/// What became of requests that were due at a certain time.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenTally {
+    /// Requests that fell due.
+    pub due: u64,
+    /// Of those, dropped because they had waited for too long.
+    pub shed: u64,
+    /// Of those sent, not at once: no connection was free.
+    pub waited: u64,
+    /// The longest time from a request's due time to its send.
+    pub longest_wait: Nanos,
+    /// How late this program noticed that a request was due.
+    pub lag: Latencies,
+    /// From when a request was due: response time.
+    pub response: Latencies,
+}
+
+impl OpenTally {
+    fn new() -> Result<Self, Failure> {
+        Ok(Self {
+            due: 0,
+            shed: 0,
+            waited: 0,
+            longest_wait: 0,
+            lag: Latencies::new()?,
+            response: Latencies::new()?,
+        })
+    }
+
+    fn clear(&mut self) {
+        (self.due, self.shed, self.waited, self.longest_wait) = (0, 0, 0, 0);
+        self.lag.clear();
+        self.response.clear();
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.due += other.due;
+        self.shed += other.shed;
+        self.waited += other.waited;
+        self.longest_wait = self.longest_wait.max(other.longest_wait);
+        self.lag.merge(&other.lag);
+        self.response.merge(&other.response);
+    }
 }
 
 /// Counters of one template.
@@ -62,7 +110,19 @@ impl Tally {
             codes: Box::new([0; STATUS_COUNT]),
             templates: templates.collect::<Result<_, Failure>>()?,
             latencies: Latencies::new()?,
+            open: plan
+                .open
+                .as_ref()
+                .map(|_| OpenTally::new().map(Box::new))
+                .transpose()?,
         })
+    }
+
+    /// What a user waited for: response time in an open loop, where it is known, else service time.
+    pub(crate) fn headline(&self) -> &Latencies {
+        self.open
+            .as_ref()
+            .map_or(&self.latencies, |open| &open.response)
     }
 
     /// Back to zero.
@@ -71,6 +131,9 @@ impl Tally {
         self.reconnects = 0;
         self.codes.fill(0);
         self.latencies.clear();
+        if let Some(open) = &mut self.open {
+            open.clear();
+        }
         for template in &mut self.templates {
             template.answers = 0;
             template.ok_2xx = 0;
@@ -88,6 +151,9 @@ impl Tally {
             *sum += count;
         }
         self.latencies.merge(&other.latencies);
+        if let (Some(open), Some(other)) = (&mut self.open, &other.open) {
+            open.merge(other);
+        }
         for (sum, template) in self.templates.iter_mut().zip(&other.templates) {
             sum.answers += template.answers;
             sum.ok_2xx += template.ok_2xx;
@@ -172,6 +238,18 @@ impl<'p> Record<'p> {
             self.books.ok += 1;
         } else {
             self.books.wrong_body += 1;
+        }
+    }
+
+    /// Records how long the answer took to a request that was due, and sent, at these times.
+    pub(crate) fn response(&mut self, template: u32, due: Nanos, sent: Nanos, now: Nanos) {
+        self.tally.latencies.record(now.saturating_sub(sent), 1);
+        let latency = now.saturating_sub(due);
+        if let Some(open) = &mut self.tally.open {
+            open.response.record(latency, 1);
+        }
+        if let Some(latencies) = &mut self.tally.templates[template as usize].latencies {
+            latencies.record(latency, 1);
         }
     }
 

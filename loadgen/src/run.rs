@@ -20,6 +20,10 @@ use sws_ring::{Features, sys};
 const NOTICE: Duration = Duration::from_millis(2);
 /// The same for a begin that is known long before: whatever holds this thread up should not move it.
 const ANNOUNCE: Duration = Duration::from_millis(90);
+/// The same for the begin of a schedule: longer than a thread ever sleeps.
+const SCHEDULE_NOTICE: Duration = Duration::from_millis(30);
+/// How long the schedule of an open loop waits for connections.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// How often the main thread looks whether the connections are up.
 const GLANCE: Duration = Duration::from_millis(5);
 /// How often it looks whether a thread has failed.
@@ -146,20 +150,40 @@ struct Borders {
 /// Sets the borders of the run while it goes on.
 fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>) -> Borders {
     let begin = clock::now();
-    let mut stop = early.or_else(|| warm_up(plan, control, signals, begin));
-    let earliest = clock::now() + clock::nanos(NOTICE);
-    let start = match plan.start_at {
-        Some(at) if stop.is_none() => start_at::instant(at).max(earliest),
-        _ => earliest,
+    let (mut stop, mut start) = match &plan.open {
+        None => {
+            let stop = early.or_else(|| warm_up(plan, control, signals, begin));
+            let earliest = clock::now() + clock::nanos(NOTICE);
+            let start = match plan.start_at {
+                Some(at) if stop.is_none() => start_at::instant(at).max(earliest),
+                _ => earliest,
+            };
+            control.set_start(start);
+            (stop, start)
+        }
+        Some(open) => {
+            let stop = early.or_else(|| connect(plan, control, signals, begin));
+            let earliest = clock::now() + clock::nanos(SCHEDULE_NOTICE + open.warmup);
+            let start = match plan.start_at {
+                Some(at) if stop.is_none() => start_at::instant(at).max(earliest),
+                _ => earliest,
+            };
+            control.set_schedule(start - clock::nanos(open.warmup), start);
+            (stop, start)
+        }
     };
-    control.set_start(start);
     let mut end = start + clock::nanos(plan.duration);
     if stop.is_none() {
         stop = wait_until(end.saturating_sub(clock::nanos(NOTICE)), control, signals);
     }
     let notice = clock::now() + clock::nanos(NOTICE);
+    if stop.is_some() && notice < start {
+        // The window of an open loop was announced before its warm-up.
+        start = notice;
+        control.set_start(start);
+    }
     if stop.is_some() || control.has_failed() {
-        end = notice.clamp(start, end);
+        end = notice.clamp(start, end.max(start));
         control.set_end(end, end);
     } else {
         control.set_end(end, end + clock::nanos(plan.drain));
@@ -170,6 +194,20 @@ fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>)
         end,
         stop,
     }
+}
+
+/// Waits until every connection is up, so that nothing is due before there is something to send it on.
+fn connect(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> Option<Stop> {
+    let latest = begin + clock::nanos(CONNECT_PATIENCE);
+    let mut stop = None;
+    while stop.is_none()
+        && control.workers_connected() < plan.threads
+        && !control.has_failed()
+        && clock::now() < latest
+    {
+        stop = signals.wait(GLANCE);
+    }
+    stop
 }
 
 fn warm_up(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> Option<Stop> {

@@ -7,6 +7,7 @@ use crate::{
     gates::Passage,
     plan::Plan,
     run::Outcome,
+    schedule::Held,
     worker::SILENCE,
 };
 use std::io;
@@ -24,6 +25,8 @@ pub(crate) struct Verdict {
     pub balanced: bool,
     /// The client itself was at its limit. No reason to doubt the counts, but one to doubt the rate.
     pub client_bound: bool,
+    /// In an open loop.
+    pub schedule: Option<Held>,
     /// What happened, one sentence each.
     pub problems: Vec<String>,
     /// What makes right answers doubtful numbers; only looked for with --strict.
@@ -35,7 +38,13 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Judges a run.
     pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> Self {
-        let balanced = outcome.ledger.balances();
+        let schedule = Held::of(plan, outcome);
+        let balanced = outcome.ledger.balances()
+            && outcome
+                .tally
+                .open
+                .as_ref()
+                .is_none_or(|open| outcome.ledger.schedule_balances(open.due, open.shed));
         let mut problems = Vec::new();
         answers(plan, outcome, &mut problems);
         upgrades(outcome, &mut problems);
@@ -66,10 +75,16 @@ impl Verdict {
             None if !problems.is_empty() => exit::BAD_ANSWERS,
             None => exit::OK,
         };
+        let client_bound = outcome.client.busiest.max(outcome.client.cpus_busy) >= CLIENT_BOUND;
+        // Numbers of a schedule that this program itself did not hold say nothing about the server.
+        let client_failed = schedule
+            .as_ref()
+            .is_some_and(|schedule| !schedule.held && (schedule.client_late || client_bound));
         Self {
-            valid: problems.is_empty(),
+            valid: problems.is_empty() && !client_failed,
             balanced,
-            client_bound: outcome.client.busiest.max(outcome.client.cpus_busy) >= CLIENT_BOUND,
+            client_bound,
+            schedule,
             problems,
             doubts: Vec::new(),
             gates: Vec::new(),
@@ -90,13 +105,39 @@ impl Verdict {
         if self.client_bound {
             self.doubts.push("the client was at its limit".into());
         }
-        if run.flag("/phases/steady") == Some(false) {
+        if let Some(schedule) = &self.schedule
+            && (!schedule.held || schedule.client_late)
+        {
+            self.doubts.extend(schedule.notes.iter().cloned());
+        }
+        let is_even = matches!(run.text("/load/model"), Some("closed" | "rate"));
+        if is_even && run.flag("/phases/steady") == Some(false) {
             self.doubts
                 .push("the rate drifted: the halves of the window differ by more than 5 %".into());
         }
         if self.exit_code == exit::OK && !self.doubts.is_empty() {
             self.exit_code = exit::INVALID;
         }
+    }
+}
+
+impl Verdict {
+    /// Who set the limit, as far as that can be told.
+    pub(crate) fn bound(&self) -> &'static str {
+        match &self.schedule {
+            Some(schedule) if schedule.client_late => "client",
+            Some(schedule) if schedule.held => "rate",
+            _ if self.client_bound => "client",
+            Some(_) => "server",
+            None => "unknown",
+        }
+    }
+
+    /// What is worth knowing beside the problems.
+    pub(crate) fn notes(&self) -> &[String] {
+        self.schedule
+            .as_ref()
+            .map_or(&[], |schedule| &schedule.notes)
     }
 }
 

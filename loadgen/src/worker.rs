@@ -7,6 +7,7 @@
 //! failure could be known.
 
 mod lifecycle;
+mod pace;
 mod stages;
 
 use crate::{
@@ -75,6 +76,8 @@ pub(crate) struct Worker<'p> {
     /// Connections to look at before the next enter.
     touched: Vec<u32>,
     timers: Timers,
+    /// In an open loop.
+    pace: Option<Box<pace::Pace>>,
     next_tick: Nanos,
     next_scan: Nanos,
     to_open: VecDeque<u32>,
@@ -128,6 +131,7 @@ impl<'p> Worker<'p> {
             stages: stages::Stages::default(),
             touched: Vec::with_capacity(count as usize),
             timers: Timers::default(),
+            pace: pace::Pace::new(plan, number).map(Box::new),
             next_tick: 0,
             next_scan: 0,
             to_open: (0..count).collect(),
@@ -145,9 +149,11 @@ impl<'p> Worker<'p> {
             if self.ring.settled() {
                 self.flush();
             }
-            self.ring
-                .enter(1, Some(TICK))
-                .map_err(|error| Failure::Machine(format!("io_uring_enter failed: {error}")))?;
+            let entered = match &self.pace {
+                None => self.ring.enter(1, Some(TICK)),
+                Some(_) => self.wait_paced(),
+            };
+            entered.map_err(|error| Failure::Machine(format!("io_uring_enter failed: {error}")))?;
             now = clock::now();
             self.change_stage(now);
             while let Some(cqe) = self.ring.next_cqe() {
@@ -281,6 +287,7 @@ impl<'p> Worker<'p> {
     /// Sends and receives for every touched connection, and opens those whose turn it is.
     fn flush(&mut self) {
         if self.touched.is_empty() && self.to_open.is_empty() {
+            self.dispatch();
             return;
         }
         let now = clock::now();
@@ -293,10 +300,12 @@ impl<'p> Worker<'p> {
             } else if matches!(conn.phase, Phase::Active | Phase::Upgrading) {
                 self.send(index, now);
                 self.arm(index);
+                self.offer(index);
             }
         }
         self.touched = touched;
         self.open_waiting(now);
+        self.dispatch();
     }
 
     #[inline]
@@ -327,8 +336,13 @@ impl<'p> Worker<'p> {
             if self.stages.is_draining() || conn.phase != Phase::Active {
                 return;
             }
-            let room = u64::from(self.plan.depth - conn.in_flight.count());
-            let wanted = room.min(self.plan.quota - conn.requests);
+            let wanted = match &conn.pending {
+                None => {
+                    let room = u64::from(self.plan.depth - conn.in_flight.count());
+                    room.min(self.plan.quota - conn.requests)
+                }
+                Some(pending) => pending.unsent.into(),
+            };
             if wanted == 0 {
                 return;
             }
@@ -340,6 +354,9 @@ impl<'p> Worker<'p> {
                 template.seal(&mut cold.rendered, |payload| conn.expect(payload));
             }
             conn.in_flight.push(now, count as u32);
+            if let Some(pending) = &mut conn.pending {
+                pending.sent(count as u32, now);
+            }
             conn.requests += count;
             conn.progress = now;
             conn.sent = 0;

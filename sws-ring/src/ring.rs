@@ -1,7 +1,7 @@
 //! The ring: submission, completion, one enter a turn.
 
 use crate::{Cqe, SetupError, Sqe};
-use io_uring::{CompletionQueue, IoUring, SubmissionQueue, Submitter, squeue, types};
+use io_uring::{CompletionQueue, EnterFlags, IoUring, SubmissionQueue, Submitter, squeue, types};
 use std::{
     collections::VecDeque,
     fmt, io,
@@ -184,15 +184,50 @@ impl Ring {
             }
             None => self.submitter.submit_and_wait(want as usize),
         };
+        self.after(entered.map(drop))
+    }
+
+    #[inline]
+    fn after(&mut self, entered: io::Result<()>) -> io::Result<()> {
         self.sq.sync();
         self.cq.sync();
         match entered {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(e) => match e.raw_os_error() {
                 Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(()),
                 _ => Err(e),
             },
         }
+    }
+
+    /// As [`enter`](Self::enter), waiting until an instant of the monotonic clock ([`sys::monotonic`](crate::sys::monotonic)).
+    /// What submitting takes does not add to it, and the timer has no slack.
+    ///
+    /// Before Linux 6.12 waits are relative, so there an enter that submits and one that waits are made.
+    #[inline]
+    pub fn enter_until(&mut self, want: u32, until: Duration) -> io::Result<()> {
+        if !self.uring.params().is_feature_min_timeout() {
+            if !self.sq.is_empty() || !self.backlog.is_empty() {
+                self.enter(0, None)?;
+            }
+            let left = until.saturating_sub(crate::sys::monotonic());
+            return self.enter(want, Some(left));
+        }
+        if !self.backlog.is_empty() {
+            return self.enter(want, None);
+        }
+        self.sq.sync();
+        self.enters += 1;
+        let timespec = types::Timespec::from(until);
+        let arguments = types::SubmitArgs::new().timespec(&timespec);
+        let flags = EnterFlags::EXT_ARG | EnterFlags::GETEVENTS | EnterFlags::ABS_TIMER;
+        let count = self.sq.len() as u32;
+        // SAFETY: the flags say what the argument is, and it and the time live through the call.
+        let entered = unsafe {
+            self.submitter
+                .enter(count, want.max(1), flags.bits(), Some(&arguments))
+        };
+        self.after(entered.map(drop))
     }
 
     /// The next completion; `None` gives the places of those taken back to the kernel.

@@ -153,10 +153,36 @@ struct PerTemplate<'a> {
 #[derive(Serialize)]
 struct Load<'a> {
     model: &'a str,
+    #[serde(flatten)]
+    open: Option<OpenLoad<'a>>,
     requests_per_connection: Option<u64>,
     expect_status: u16,
     expect_body: bool,
     seed: u64,
+}
+
+/// Only in an open loop.
+#[derive(Serialize)]
+struct OpenLoad<'a> {
+    arrival: &'a str,
+    /// Requests per second that were to fall due, and that did.
+    rate: String,
+    offered_rps: f64,
+    /// Answers over requests that fell due.
+    achieved_ratio: f64,
+    schedule_held: bool,
+    schedule_lag_p50_ns: u64,
+    schedule_lag_p99_ns: u64,
+    schedule_lag_max_ns: u64,
+    due: u64,
+    shed: u64,
+    deadline_ns: Option<u64>,
+    /// Requests for which no connection was free when they fell due, of those sent.
+    waited: u64,
+    longest_wait_ns: u64,
+    /// Due and not sent at the borders of the window.
+    queued_at_start: u64,
+    queued_at_end: u64,
 }
 
 #[derive(Serialize)]
@@ -292,7 +318,7 @@ struct Judgement<'a> {
     /// Requests in flight by rate times latency, over those that there should be; 1 when nothing is missing.
     littles_law: Option<f64>,
     exit_status: u8,
-    notes: &'a [String],
+    notes: Vec<&'a String>,
     /// What --strict does not let pass.
     doubts: &'a [String],
 }
@@ -325,7 +351,7 @@ impl<'a> Report<'a> {
             rps: rounded(per(responses as f64, seconds), 1e2),
             bandwidth_bps: rounded(per(tally.bytes as f64, seconds), 1e2),
             bytes_read: tally.bytes,
-            latency_us: Micros::whole(&tally.latencies),
+            latency_us: Micros::whole(tally.headline()),
             ws_upgrades: plan.upgrade.as_ref().map(|_| outcome.trouble.upgrades),
             ws_frames: plan.upgrade.as_ref().map(|_| responses),
             status: Status {
@@ -340,7 +366,11 @@ impl<'a> Report<'a> {
             per_template: per_template(plan, outcome),
             schema: "loadgen/1",
             load: Load {
-                model: "closed",
+                model: plan
+                    .open
+                    .as_ref()
+                    .map_or("closed", |open| open.rate.model()),
+                open: OpenLoad::new(plan, outcome, verdict),
                 requests_per_connection: plan.has_quota().then_some(plan.quota),
                 expect_status: plan.expect_status,
                 expect_body: plan.expect_body.is_some(),
@@ -355,9 +385,12 @@ impl<'a> Report<'a> {
             phases: Phases::new(plan, outcome),
             counts: Counts::new(outcome),
             latency: Latency {
-                headline: Spectrum::new(&tally.latencies),
+                headline: Spectrum::new(tally.headline()),
                 service: Measured::new(&tally.latencies),
-                response: None,
+                response: tally
+                    .open
+                    .as_ref()
+                    .map(|open| Measured::new(&open.response)),
             },
             windows: &outcome.windows,
             codes: tally
@@ -370,14 +403,10 @@ impl<'a> Report<'a> {
             verdict: Judgement {
                 valid: verdict.valid,
                 counts_balance: verdict.balanced,
-                bound: if verdict.client_bound {
-                    "client"
-                } else {
-                    "unknown"
-                },
+                bound: verdict.bound(),
                 littles_law: littles_law(plan, outcome),
                 exit_status: verdict.exit_code,
-                notes: &verdict.problems,
+                notes: verdict.problems.iter().chain(verdict.notes()).collect(),
                 doubts: &verdict.doubts,
             },
             gates: &verdict.gates,
@@ -401,7 +430,35 @@ pub(crate) fn steady(rows: &[Row]) -> Option<bool> {
     Some(larger > 0.0 && (first - last).abs() / larger < 0.05)
 }
 
+impl<'a> OpenLoad<'a> {
+    fn new(plan: &'a Plan, outcome: &Outcome, verdict: &Verdict) -> Option<Self> {
+        let (open, schedule) = (plan.open.as_ref()?, verdict.schedule.as_ref()?);
+        let tally = outcome.tally.open.as_deref()?;
+        Some(Self {
+            arrival: open.arrival.name(),
+            rate: open.rate.to_string(),
+            offered_rps: rounded(schedule.offered, 1e2),
+            achieved_ratio: rounded(schedule.achieved, 1e4),
+            schedule_held: schedule.held,
+            schedule_lag_p50_ns: tally.lag.quantile(0.5),
+            schedule_lag_p99_ns: tally.lag.quantile(0.99),
+            schedule_lag_max_ns: tally.lag.max(),
+            due: tally.due,
+            shed: tally.shed,
+            deadline_ns: open.deadline.map(crate::clock::nanos),
+            waited: tally.waited,
+            longest_wait_ns: tally.longest_wait,
+            queued_at_start: outcome.ledger.queued_at_start,
+            queued_at_end: outcome.ledger.queued_at_end,
+        })
+    }
+}
+
+/// Only a closed loop is meant to have a certain number in flight.
 fn littles_law(plan: &Plan, outcome: &Outcome) -> Option<f64> {
+    if plan.open.is_some() {
+        return None;
+    }
     let answered = outcome.ledger.window.answered() as f64;
     let waited = outcome.tally.latencies.mean() as f64 / 1e9 * answered;
     let in_flight = per(waited, outcome.elapsed.as_secs_f64());

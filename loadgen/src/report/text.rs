@@ -40,6 +40,15 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
         writeln!(out, "  Expected:  {}", plan.expect_status)?;
     }
     writeln!(out, "  Duration:  {}", duration::display(plan.duration))?;
+    if let Some(open) = &plan.open {
+        writeln!(
+            out,
+            "  Model:     open loop, {} {}/s, {}",
+            open.rate.model(),
+            open.rate,
+            open.arrival.name()
+        )?;
+    }
     writeln!(out, "  Seed:      {}", plan.seed)?;
     out.flush()
 }
@@ -56,6 +65,7 @@ pub(crate) fn result(
         template_latencies(out, plan, outcome)?;
     }
     writeln!(out)?;
+    offered(out, plan, outcome, verdict)?;
     own_lines(out, outcome)?;
     judgement(out, verdict)?;
     out.flush()
@@ -69,7 +79,11 @@ fn arena_lines(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Resu
         out,
         "\n  Thread Stats   Avg      p50      p90      p99    p99.9"
     )?;
-    writeln!(out, "    Latency   {}\n", spectrum(&tally.latencies))?;
+    writeln!(out, "    Latency   {}", spectrum(tally.headline()))?;
+    if tally.open.is_some() {
+        writeln!(out, "    Service   {}", spectrum(&tally.latencies))?;
+    }
+    writeln!(out)?;
     writeln!(
         out,
         "  {} requests in {seconds:.2}s, {answers} responses",
@@ -159,8 +173,38 @@ fn template_latencies(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> i
     Ok(())
 }
 
+/// How the schedule of an open loop was kept.
+fn offered(
+    out: &mut impl Write,
+    plan: &Plan,
+    outcome: &Outcome,
+    verdict: &Verdict,
+) -> io::Result<()> {
+    let (Some(open), Some(tally), Some(schedule)) =
+        (&plan.open, &outcome.tally.open, &verdict.schedule)
+    else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "  Offered:  {}/s, achieved {:.1}%, {}, shed {}, waited for a connection {}",
+        count(schedule.offered),
+        schedule.achieved * 100.0,
+        open.arrival.name(),
+        tally.shed,
+        tally.waited
+    )?;
+    writeln!(
+        out,
+        "  Schedule: this client was late by p50 {}, p99 {}, worst {}",
+        latency(tally.lag.quantile(0.5)),
+        latency(tally.lag.quantile(0.99)),
+        latency(tally.lag.max())
+    )
+}
+
 fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
-    let (latencies, window) = (&outcome.tally.latencies, &outcome.ledger.window);
+    let (latencies, window) = (outcome.tally.headline(), &outcome.ledger.window);
     let far = match latencies.supported_quantile(0.9999) {
         Some(value) => latency(value),
         None => "n/a".into(),
@@ -168,8 +212,12 @@ fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
     let deviation = latency(latencies.stdev() as u64);
     writeln!(
         out,
-        "  Tail:     p99.99 {far}, max {}, stdev {deviation}",
-        latency(latencies.max())
+        "  Tail:     p99.99 {far}, max {}, stdev {deviation} ({})",
+        latency(latencies.max()),
+        match outcome.tally.open {
+            Some(_) => "response time: from when a request was due",
+            None => "service time: from the send; a closed loop hides waiting",
+        }
     )?;
     let client = &outcome.client;
     let seconds = (client.user + client.system).as_secs_f64();
@@ -214,12 +262,18 @@ fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
 
 fn judgement(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
     if verdict.valid {
-        writeln!(out, "  Verdict:  valid")?;
+        match verdict.bound() {
+            "rate" => writeln!(out, "  Verdict:  RATE-BOUND, valid")?,
+            _ => writeln!(out, "  Verdict:  valid")?,
+        }
     } else {
         writeln!(out, "  Verdict:  INVALID")?;
         for problem in &verdict.problems {
             writeln!(out, "    - {problem}")?;
         }
+    }
+    for note in verdict.notes() {
+        writeln!(out, "  Note:     {note}")?;
     }
     if verdict.client_bound {
         writeln!(

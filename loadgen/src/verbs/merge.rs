@@ -2,6 +2,7 @@
 //! not belong together are refused.
 
 mod belong;
+mod open;
 mod sum;
 
 use crate::{

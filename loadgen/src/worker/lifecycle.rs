@@ -122,6 +122,9 @@ impl Worker<'_> {
         let Some(end) = conn.end.take() else { return };
         let progressed = conn.has(flag::ANSWERED);
         conn.write_off(end, &mut self.record, &mut self.trouble);
+        if let (Some(pace), Some(pending)) = (&mut self.pace, &mut conn.pending) {
+            pace.take_back(pending.clear());
+        }
         if end != End::Closed {
             reset_on_close(self.conns[index as usize].fd);
         }
@@ -169,7 +172,7 @@ impl Worker<'_> {
         }
         sys::close(conn.fd);
         conn.fd = -1;
-        conn.flags &= flag::TOUCHED;
+        conn.flags &= flag::TOUCHED | flag::FREE;
         // What comes late carries the old generation.
         conn.generation = conn.generation.wrapping_add(1).max(1);
     }

@@ -125,15 +125,30 @@ impl Worker<'_> {
         }
     }
 
+    /// When the part of the run that is under way ends, as far as that is known.
+    pub(super) fn next_border(&self) -> Nanos {
+        match self.stages.stage {
+            Stage::Warmup => self.control.start(),
+            Stage::Window => self.control.end(),
+            Stage::Drain => clock::NEVER,
+        }
+    }
+
     #[cold]
     fn next_stage(&mut self, now: Nanos) {
+        let border = self.next_border();
+        if let (Some(pace), Some(open)) = (&mut self.pace, &mut self.record.tally.open) {
+            pace.collect(border.saturating_sub(1), now, open);
+        }
         let in_flight = self.in_flight();
+        let queued = self.queued();
         let books = mem::take(&mut self.record.books);
         let stages = &mut self.stages;
         if stages.stage == Stage::Warmup {
             stages.stage = Stage::Window;
             stages.ledger.warmup = books;
             stages.ledger.in_flight_at_start = in_flight;
+            stages.ledger.queued_at_start = queued;
             stages.cpu = CpuUse::reading(now);
             self.record.tally.clear();
             stages.windows.begin(self.control.start());
@@ -147,6 +162,7 @@ impl Worker<'_> {
                 .finish(&books, tally.bytes, &mut tally.latencies);
             stages.ledger.window = books;
             stages.ledger.in_flight_at_end = in_flight;
+            stages.ledger.queued_at_end = queued;
             stages.cpu = CpuUse::reading(now).since(stages.cpu);
             stages.window = Some(self.record.tally.clone());
         }
@@ -158,6 +174,13 @@ impl Worker<'_> {
             .iter()
             .map(|conn| u64::from(conn.in_flight.count()))
             .sum()
+    }
+
+    /// Requests that are due and not sent, in an open loop.
+    fn queued(&self) -> u64 {
+        let pending = self.conns.iter().filter_map(|conn| conn.pending.as_ref());
+        let given: u64 = pending.map(|pending| u64::from(pending.unsent)).sum();
+        given + self.pace.as_ref().map_or(0, |pace| pace.queued())
     }
 
     /// Whether the run is over: nothing has been owed for a while, or the time for the drain is up.

@@ -13,6 +13,7 @@ mod connections;
 mod files;
 mod gates;
 mod merge;
+mod rate;
 mod requests;
 mod schema;
 mod server;

@@ -65,7 +65,7 @@ fn answering(answer: impl Fn(usize, &[u8]) -> Vec<u8> + Send + Sync + 'static) -
     })
 }
 
-fn echoing() -> Server {
+pub(crate) fn echoing() -> Server {
     answering(|_, payload| frame(TEXT, payload))
 }
 

@@ -1,6 +1,6 @@
 //! Adds up results that belong together.
 
-use super::belong::Together;
+use super::{belong::Together, open};
 use crate::{
     error::Failure,
     files::RunFile,
@@ -50,6 +50,7 @@ pub(super) fn all(files: &[RunFile], together: &Together) -> Result<Value, Failu
     phases(files, together, &rows, &mut merged);
     merged["windows"] = json!(rows);
     client(files, &mut merged);
+    open::load(files, seconds, &mut merged);
     verdict(files, together, seconds, &mut merged);
     merged["id"] = format!("{}-merged", files[0].text("/id").unwrap_or("")).into();
     merged["labels"] = common_labels(files);
@@ -196,7 +197,8 @@ fn verdict(files: &[RunFile], together: &Together, seconds: f64, merged: &mut Va
     let number = |value: &Value| value.as_f64().unwrap_or(0.0);
     let waited = number(&merged["latency"]["service"]["mean"]) / 1e9 * number(&merged["responses"]);
     let meant = number(&merged["connections"]) * number(&merged["pipeline_depth"]);
-    let law = (waited > 0.0).then(|| rounded(per(per(waited, seconds), meant), 1e3));
+    let law = (waited > 0.0 && !open::is_open(merged))
+        .then(|| rounded(per(per(waited, seconds), meant), 1e3));
     let all = |pointer: &str| files.iter().all(|file| file.flag(pointer) == Some(true));
     let bound = files
         .iter()

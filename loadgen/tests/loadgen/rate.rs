@@ -1,0 +1,243 @@
+//! Open loop: the schedule, its two latencies, and what happens when it cannot be held.
+
+use crate::{
+    server::{OK, Server},
+    tool::{json, number, raw, run, template},
+};
+use std::{thread, time::Duration};
+
+#[test]
+fn requests_are_sent_at_the_rate_whatever_the_threads() {
+    let server = Server::answering(OK);
+    for (threads, arrival) in [("1", "uniform"), ("3", "uniform"), ("2", "poisson")] {
+        let (report, output) = json(&[
+            &server.url(),
+            "-c",
+            "8",
+            "-t",
+            threads,
+            "-d",
+            "500ms",
+            "--rate",
+            "1k",
+            "--arrival",
+            arrival,
+        ]);
+        let load = &report["load"];
+        assert_eq!(output.code, Some(0), "{report:#}");
+        assert_eq!(load["model"], "rate");
+        let due = number(&load["due"]);
+        match arrival {
+            "uniform" => assert_eq!(due, 500, "{report:#}"),
+            // Six standard deviations.
+            _ => assert!((366..=634).contains(&due), "{due}"),
+        }
+        let ledger = number(&load["queued_at_start"]) + due;
+        let gone = number(&report["requests"]) + number(&load["shed"]);
+        assert_eq!(ledger, gone + number(&load["queued_at_end"]), "{report:#}");
+        let latency = &report["latency"];
+        assert_eq!(latency["service"]["count"], latency["response"]["count"]);
+        for part in ["min", "mean", "p50", "p99", "max"] {
+            let of = |kind: &str| number(&latency[kind][part]);
+            assert!(of("response") >= of("service"), "{report:#}");
+        }
+    }
+}
+
+#[test]
+fn what_finds_no_connection_waits_and_the_wait_is_response_time_only() {
+    let server = Server::start(|connection| {
+        loop {
+            connection.request()?;
+            thread::sleep(Duration::from_millis(20));
+            connection.write(OK)?;
+        }
+    });
+    let args = [
+        &server.url(),
+        "-c",
+        "1",
+        "-d",
+        "600ms",
+        "-w",
+        "0",
+        "--rate",
+        "200",
+    ];
+    let (report, output) = json(&args);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    let (load, latency) = (&report["load"], &report["latency"]);
+    assert_eq!(load["due"], 120);
+    assert_eq!(load["schedule_held"], false);
+    assert!(number(&load["queued_at_end"]) > 60, "{report:#}");
+    assert!(number(&load["waited"]) > 10);
+    // Every fourth request gets its turn, so the last of them has waited for most of the run.
+    assert!(
+        number(&latency["response"]["max"]) > 300_000_000,
+        "{report:#}"
+    );
+    assert!(number(&latency["response"]["p50"]) > 2 * number(&latency["service"]["p50"]));
+    assert_eq!(report["verdict"]["bound"], "server");
+    let notes = report["verdict"]["notes"].to_string();
+    assert!(
+        notes.contains("schedule was not held") && notes.contains("(-c)"),
+        "{notes}"
+    );
+    assert!(number(&report["latency_us"]["p50"]) * 1000 <= number(&latency["response"]["p50"]));
+
+    let text = run(&args).stdout;
+    let rows: Vec<&str> = text.lines().map(str::trim).collect();
+    let latency = rows
+        .iter()
+        .position(|row| row.starts_with("Latency"))
+        .unwrap();
+    assert!(rows[latency + 1].starts_with("Service"), "{text}");
+    assert!(text.contains("Offered:  200/s, achieved"), "{text}");
+    assert!(
+        text.contains("response time: from when a request was due"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_has_waited_for_longer_than_the_deadline_is_dropped_and_counted() {
+    let server = Server::start(|connection| {
+        loop {
+            connection.request()?;
+            thread::sleep(Duration::from_millis(20));
+            connection.write(OK)?;
+        }
+    });
+    let (report, output) = json(&[
+        &server.url(),
+        "-c",
+        "1",
+        "-d",
+        "600ms",
+        "--rate",
+        "200",
+        "--deadline",
+        "50ms",
+    ]);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    assert!(number(&report["load"]["shed"]) > 60, "{report:#}");
+    assert!(number(&report["load"]["queued_at_end"]) < 40, "{report:#}");
+    let notes = report["verdict"]["notes"].to_string();
+    assert!(notes.contains("waited for more than 50ms"), "{notes}");
+}
+
+#[test]
+fn every_request_of_a_pipeline_has_its_own_times() {
+    // Two requests a time on one connection; the server answers the first at once and the second late.
+    let server = Server::start(|connection| {
+        loop {
+            connection.request()?;
+            connection.write(OK)?;
+            connection.request()?;
+            thread::sleep(Duration::from_millis(30));
+            connection.write(OK)?;
+        }
+    });
+    let (report, output) = json(&[
+        &server.url(),
+        "-c",
+        "1",
+        "-p",
+        "4",
+        "-d",
+        "900ms",
+        "-w",
+        "0",
+        "--rate",
+        "50",
+        "--seed",
+        "1",
+    ]);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    assert_eq!(report["load"]["due"], 45);
+    let service = &report["latency"]["service"];
+    assert!(number(&service["p75"]) >= 30_000_000, "{report:#}");
+    assert!(number(&service["min"]) < 30_000_000, "{report:#}");
+}
+
+#[test]
+fn ramps_and_steps_are_followed_and_templates_mixed() {
+    let server = Server::answering(OK);
+    let (report, _) = json(&[&server.url(), "-c", "4", "-d", "500ms", "-R", "100:500"]);
+    assert_eq!(report["load"]["model"], "ramp");
+    assert_eq!(report["load"]["due"], 150, "{report:#}");
+    let files = [
+        template("GET /{SEQ:100} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        template("POST /b HTTP/1.1\r\nHost: b\r\nContent-Length: 1\r\n\r\nb"),
+    ];
+    let files = raw(&[&files[0], &files[1]]);
+    let (report, _) = json(&[
+        &server.url(),
+        "--raw",
+        &files,
+        "-c",
+        "4",
+        "-d",
+        "500ms",
+        "-q",
+        "100,300",
+    ]);
+    assert_eq!(report["load"]["model"], "steps");
+    assert_eq!(report["load"]["due"], 100, "{report:#}");
+    for template in [0, 1] {
+        let answers = number(&report["per_template"][template]["responses"]);
+        assert!((30..=70).contains(&answers), "{report:#}");
+    }
+}
+
+#[test]
+fn connections_that_come_and_go_lose_nothing_that_is_due() {
+    let server = Server::answering(OK);
+    let (report, output) = json(&[
+        &server.url(),
+        "-c",
+        "4",
+        "-r",
+        "5",
+        "-d",
+        "500ms",
+        "--rate",
+        "400",
+    ]);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    assert!(number(&report["reconnects"]) >= 20, "{report:#}");
+    assert_eq!(report["load"]["due"], 200);
+    assert_eq!(report["counts"]["lost"], 0);
+}
+
+#[test]
+fn messages_can_be_due_as_well() {
+    let server = crate::websocket::echoing();
+    let (report, output) = json(&[
+        &server.url(),
+        "--ws",
+        "-c",
+        "4",
+        "-d",
+        "400ms",
+        "--rate",
+        "500",
+    ]);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    assert_eq!(report["load"]["due"], 200, "{report:#}");
+    assert!(number(&report["ws_frames"]) > 150);
+}
+
+#[test]
+fn refusals_name_the_flag() {
+    let url = "http://127.0.0.1:1/";
+    for (args, part) in [
+        (vec![url, "--rate", "50%"], "--rate"),
+        (vec![url, "--deadline", "5ms"], "--deadline"),
+        (vec![url, "-R", "100", "-q", "5"], "./100"),
+    ] {
+        let output = run(&args);
+        assert_eq!(output.code, Some(2), "{args:?}: {output:?}");
+        assert!(output.stderr.contains(part), "{}", output.stderr);
+    }
+}
