@@ -5,6 +5,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod accuracy;
 mod answers;
 mod arena_output;
 mod command_line;
