@@ -323,6 +323,20 @@ struct Judgement<'a> {
     doubts: &'a [String],
 }
 
+impl<'a> Judgement<'a> {
+    fn new(plan: &Plan, outcome: &Outcome, verdict: &'a Verdict) -> Self {
+        Self {
+            valid: verdict.valid,
+            counts_balance: verdict.balanced,
+            bound: verdict.bound(),
+            littles_law: littles_law(plan, outcome),
+            exit_status: verdict.exit_code,
+            notes: verdict.problems.iter().chain(verdict.notes()).collect(),
+            doubts: &verdict.doubts,
+        }
+    }
+}
+
 impl<'a> Report<'a> {
     fn new(
         session: &'a Session,
@@ -400,15 +414,7 @@ impl<'a> Report<'a> {
                 .collect(),
             errors_detail: ErrorsDetail::new(plan, outcome),
             client: ClientUse::new(&session.host, outcome),
-            verdict: Judgement {
-                valid: verdict.valid,
-                counts_balance: verdict.balanced,
-                bound: verdict.bound(),
-                littles_law: littles_law(plan, outcome),
-                exit_status: verdict.exit_code,
-                notes: verdict.problems.iter().chain(verdict.notes()).collect(),
-                doubts: &verdict.doubts,
-            },
+            verdict: Judgement::new(plan, outcome, verdict),
             gates: &verdict.gates,
         }
     }
