@@ -297,7 +297,7 @@ struct Inflow {
 
 /// A request's body as it arrives, for an `async` handler that takes one: `async fn(Context<S>, BodyStream)`.
 ///
-/// The client is not read faster than this is: 64 KiB wait here at most. A handler that answers without reading to the end
+/// The client is not read faster than this is: 64 KiB wait here, or what one receive brought if that is more (1 MiB at most). A handler that answers without reading to the end
 /// leaves the rest to be skipped.
 pub struct BodyStream {
     flow: Rc<RefCell<Inflow>>,

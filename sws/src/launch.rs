@@ -159,7 +159,10 @@ impl Start {
     /// Whoever waits for this thread learns of its end even if the application's code panics.
     fn run_caught<S: 'static>(self, app: &App<S>, events: &Sender<Event>) {
         let name = format!("reactor {}", self.index);
+        // A reactor that fails takes the others along: they would go on giving it connections.
+        let peers = Arc::clone(&self.peers);
         if catch_unwind(AssertUnwindSafe(|| self.run(app, events))).is_err() {
+            peers.stop();
             let error = io::Error::other(format!("{name} panicked"));
             let _ = events.send(Event::Ended(Err(error)));
         }
@@ -171,6 +174,7 @@ impl Start {
             let _ = sys::pin_to_cpu(cpu);
         }
         let (index, peers) = (self.index, Arc::clone(&self.peers));
+        let others = Arc::clone(&peers);
         let notify = Arc::clone(&peers);
         let notify = Arc::new(move || notify.wake(index).notify());
         let executor = Executor::new(notify, self.config.tasks_max);
@@ -223,6 +227,9 @@ impl Start {
                 Err(error) => return drop(events.send(Event::Failed(Error::Reactor(error)))),
             },
         };
+        if ended.is_err() {
+            others.stop();
+        }
         // Whoever listens has gone only if the whole server was dropped.
         let _ = events.send(Event::Ended(ended));
     }

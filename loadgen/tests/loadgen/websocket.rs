@@ -460,7 +460,7 @@ fn a_limit_of_messages_per_connection() {
         Ok(())
     });
     let report = valid(&server, &["-r", "5", "-p", "2"]);
-    assert!(number(&report["reconnects"]) > 3, "{report:#}");
+    assert!(number(&report["reconnects"]) > 0, "{report:#}");
     assert!(number(&report["ws_upgrades"]) > number(&report["reconnects"]));
     assert_eq!(counts.load(Ordering::Relaxed), 5);
 }

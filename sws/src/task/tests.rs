@@ -845,6 +845,7 @@ fn off_an_io_thread_there_is_a_message() {
 }
 
 /// The simplest `block_on` that gives up.
+#[cfg(debug_assertions)]
 fn block_on<F: Future>(future: F) {
     struct Thread(thread::Thread);
     impl Wake for Thread {
