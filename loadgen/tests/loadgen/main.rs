@@ -13,6 +13,7 @@ mod compare;
 mod connections;
 mod files;
 mod gates;
+mod html;
 mod merge;
 mod rate;
 mod requests;
