@@ -103,10 +103,12 @@ pub(super) fn ranking(groups: &[Group<'_>]) -> Markup {
 pub(super) fn curve(runs: &[RunFile]) -> Markup {
     let mut points: Vec<(f64, &RunFile)> = runs
         .iter()
+        .filter(|run| run.text("/load/model") == Some("rate"))
         .filter_map(|run| Some((run.number("/load/offered_rps")?, run)))
         .collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    points.dedup_by(|a, b| a.0 == b.0);
+    // Several runs at one rate offer a little more or less.
+    points.dedup_by(|a, b| (a.0 / b.0 - 1.0).abs() < 0.02);
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return html! {};
     };

@@ -16,6 +16,7 @@ mod gates;
 mod html;
 mod merge;
 mod rate;
+mod recipes;
 mod requests;
 mod schema;
 mod server;
