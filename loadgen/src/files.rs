@@ -1,11 +1,11 @@
 //! What a run leaves behind besides its report: result files, and who made them where.
 
-mod csv;
+pub(crate) mod csv;
 mod derived;
 mod hgrm;
 mod hlog;
 mod host;
-mod markdown;
+pub(crate) mod markdown;
 mod options;
 mod pending;
 mod result;
@@ -13,6 +13,7 @@ mod session;
 
 pub(crate) use derived::{Derived, DerivedFiles};
 pub(crate) use host::Host;
+pub(crate) use markdown::model;
 pub(crate) use options::Options;
 pub(crate) use pending::Pending;
 pub(crate) use result::RunFile;

@@ -118,6 +118,14 @@ impl Tally {
         })
     }
 
+    /// [`headline`](Self::headline), to be recorded to.
+    pub(crate) fn headline_mut(&mut self) -> &mut Latencies {
+        match &mut self.open {
+            Some(open) => &mut open.response,
+            None => &mut self.latencies,
+        }
+    }
+
     /// What a user waited for: response time in an open loop, where it is known, else service time.
     pub(crate) fn headline(&self) -> &Latencies {
         self.open

@@ -1,7 +1,8 @@
-//! What can be done with result files: `loadgen merge`, `loadgen compare`.
+//! What can be done with result files: `loadgen merge`, `loadgen compare`, `loadgen report`.
 
 mod compare;
 mod merge;
+mod report;
 
 use crate::error::{Failure, exit};
 use clap::Parser;
@@ -13,9 +14,10 @@ use std::env;
 enum Verb {
     Merge(merge::Args),
     Compare(compare::Args),
+    Report(report::Args),
 }
 
-const NAMES: [&str; 2] = ["merge", "compare"];
+const NAMES: [&str; 3] = ["merge", "compare", "report"];
 
 /// Does what the first argument names; `None` when it names no verb, so that it is a run.
 pub(crate) fn called() -> Option<Result<u8, Failure>> {
@@ -26,6 +28,7 @@ pub(crate) fn called() -> Option<Result<u8, Failure>> {
     Some(match Verb::parse() {
         Verb::Merge(args) => merge::merge(&args),
         Verb::Compare(args) => compare::compare(&args).map(|()| exit::OK),
+        Verb::Report(args) => report::report(&args).map(|()| exit::OK),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The measured time in parts of 100 ms: what each thread counts in them, and their sums for a report.
 //!
-//! Nothing is done for a request: the latencies of the window under way are recorded as always, and at the end of
+//! Nothing is done for a request: the latencies (response times, where a rate was asked for) of the window under way are recorded as always, and at the end of
 //! the turn that leaves the window they are put away and added to those of the whole.
 
 use crate::{
@@ -80,7 +80,7 @@ impl Windows {
         self.close(
             &record.books,
             record.tally.bytes,
-            &mut record.tally.latencies,
+            record.tally.headline_mut(),
         );
         self.number = now.saturating_sub(self.start) / WIDTH_NANOS;
         self.due = self.start + (self.number + 1) * WIDTH_NANOS;

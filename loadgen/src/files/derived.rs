@@ -1,7 +1,7 @@
 //! Files that are made from results: of the run that just ended, or of files that are read again.
 
 use super::{Pending, RunFile, csv, hgrm, hlog, markdown};
-use crate::error::Failure;
+use crate::{error::Failure, html};
 use std::path::PathBuf;
 
 /// Which of them to write.
@@ -26,6 +26,10 @@ pub(crate) struct Derived {
     /// Write a header and a row of comma-separated values
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+
+    /// Write a report as one HTML file with charts
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Files that can be written.
@@ -36,6 +40,7 @@ pub(crate) struct DerivedFiles {
     timeseries: Option<Pending>,
     md: Option<Pending>,
     csv: Option<Pending>,
+    html: Option<Pending>,
 }
 
 impl DerivedFiles {
@@ -47,6 +52,7 @@ impl DerivedFiles {
             timeseries: Pending::maybe(options.timeseries.as_ref())?,
             md: Pending::maybe(options.md.as_ref())?,
             csv: Pending::maybe(options.csv.as_ref())?,
+            html: Pending::maybe(options.html.as_ref())?,
         })
     }
 
@@ -76,6 +82,10 @@ impl DerivedFiles {
         }
         if let Some(file) = self.csv {
             file.write(|out| csv::write(out, runs))?;
+        }
+        if let Some(file) = self.html {
+            let page = html::page(runs)?;
+            file.write(|out| out.write_all(page.as_bytes()))?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env,
     hash::{BuildHasher, RandomState},
+    path::PathBuf,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -23,6 +24,8 @@ pub(crate) struct Session {
     pub config: String,
     pub labels: BTreeMap<String, String>,
     pub host: Host,
+    /// Where the result goes.
+    pub output: Option<PathBuf>,
 }
 
 /// The files that were asked for.
@@ -55,6 +58,7 @@ impl Session {
             config: config(command, matches),
             labels: options.labels.iter().cloned().collect(),
             host,
+            output: options.output.clone(),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(
     verdict: &Verdict,
 ) -> io::Result<RunFile> {
     Ok(RunFile {
-        path: "this run".into(),
+        path: session.output.clone().unwrap_or_default(),
         value: serde_json::to_value(Report::new(session, plan, outcome, verdict))?,
     })
 }

@@ -111,7 +111,7 @@ fn comparable(first: &RunFile, file: &RunFile) -> Result<(), Failure> {
         "/pipeline_depth",
         "/duration_sec",
         "/load/model",
-        "/load/offered_rps",
+        "/load/rate",
         "/load/requests_per_connection",
     ] {
         let (here, there) = (file.value.pointer(pointer), first.value.pointer(pointer));

@@ -159,7 +159,7 @@ impl Worker<'_> {
             let tally = &mut self.record.tally;
             stages
                 .windows
-                .finish(&books, tally.bytes, &mut tally.latencies);
+                .finish(&books, tally.bytes, tally.headline_mut());
             stages.ledger.window = books;
             stages.ledger.in_flight_at_end = in_flight;
             stages.ledger.queued_at_end = queued;

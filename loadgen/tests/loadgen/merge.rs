@@ -18,7 +18,7 @@ fn text(path: &Path) -> &str {
 }
 
 /// Two workers that begin together; their files.
-fn two_workers(folder: &TempDir, url: &str) -> Vec<PathBuf> {
+fn two_workers(folder: &TempDir, url: &str, extra: &[&str]) -> Vec<PathBuf> {
     let at = SystemTime::now() + Duration::from_millis(1500);
     let at = humantime::format_rfc3339_millis(at).to_string();
     let path = |name: String| folder.path().join(name);
@@ -26,7 +26,7 @@ fn two_workers(folder: &TempDir, url: &str) -> Vec<PathBuf> {
         .map(|worker| {
             let (share, json) = (format!("{worker}/2"), path(format!("w{worker}.json")));
             let series = path(format!("w{worker}.ndjson"));
-            start(&[
+            let line = [
                 url,
                 "-c",
                 "5",
@@ -46,7 +46,8 @@ fn two_workers(folder: &TempDir, url: &str) -> Vec<PathBuf> {
                 text(&json),
                 "--timeseries",
                 text(&series),
-            ])
+            ];
+            start(&[&line[..], extra].concat())
         })
         .collect();
     for child in children {
@@ -67,7 +68,7 @@ fn merge(files: &[&Path], out: &Path) -> Output {
 fn two_workers_are_the_sum_of_their_records() {
     let server = Server::answering(OK);
     let folder = tempfile::tempdir().unwrap();
-    let files = two_workers(&folder, &server.url());
+    let files = two_workers(&folder, &server.url(), &[]);
     let out = folder.path().join("run.json");
     // The order does not matter.
     let output = merge(&[&files[1], &files[0]], &out);
@@ -178,6 +179,27 @@ fn refusals(folder: &TempDir, files: &[PathBuf], merged: &Path) {
         value["phases"]["start_unix_ns"] = (start + 3_000_000).into();
     });
     assert_eq!(merge(&[&files[0], &other], &out).code, Some(0));
+}
+
+#[test]
+fn two_workers_share_a_rate() {
+    let server = Server::answering(OK);
+    let folder = tempfile::tempdir().unwrap();
+    let files = two_workers(&folder, &server.url(), &["--rate", "600"]);
+    let out = folder.path().join("run.json");
+    let output = merge(&[&files[0], &files[1]], &out);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let whole = read(&out);
+    let load = &whole["load"];
+    assert!((598..=602).contains(&number(&load["due"])), "{load:#}");
+    let offered = load["offered_rps"].as_f64().unwrap();
+    assert!((offered - 600.0).abs() < 3.0, "{load:#}");
+    let hdr = |value: &Value| histogram(value["hdr"].as_str().unwrap());
+    let response = hdr(&whole["latency"]["response"]);
+    assert_eq!(response.len(), number(&whole["responses"]));
+    // The windows are of the response time, which is what counts here.
+    let windows = whole["windows"].as_array().unwrap();
+    assert_eq!(sum(windows.iter().map(hdr)), response);
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(super) fn all(files: &[RunFile], together: &Together) -> Result<Value, Failu
     let rows = windows(files, together)?;
     phases(files, together, &rows, &mut merged);
     merged["windows"] = json!(rows);
+    load(files, &mut merged);
     client(files, &mut merged);
     open::load(files, seconds, &mut merged);
     verdict(files, together, seconds, &mut merged);
@@ -153,6 +154,41 @@ fn phases(files: &[RunFile], together: &Together, rows: &[Row], merged: &mut Val
     phases["start_unix_ns"] = together.start.into();
     phases["measure_ns"] = (together.end - together.start).into();
     phases["steady"] = steady(rows).into();
+}
+
+/// What fell due in an open loop. Quantiles of the lag cannot be added, so the worst worker's are given.
+fn load(files: &[RunFile], merged: &mut Value) {
+    if files[0].number("/load/due").is_none() {
+        return;
+    }
+    let numbers = |key: &str| -> Vec<f64> {
+        let pointer = format!("/load/{key}");
+        files
+            .iter()
+            .filter_map(|file| file.number(&pointer))
+            .collect()
+    };
+    let load = &mut merged["load"];
+    for key in ["due", "shed", "waited", "queued_at_start", "queued_at_end"] {
+        load[key] = (numbers(key).iter().sum::<f64>() as u64).into();
+    }
+    load["offered_rps"] = rounded(numbers("offered_rps").iter().sum(), 1e2).into();
+    for key in [
+        "schedule_lag_p50_ns",
+        "schedule_lag_p99_ns",
+        "schedule_lag_max_ns",
+        "longest_wait_ns",
+    ] {
+        load[key] = (numbers(key).into_iter().fold(0.0, f64::max) as u64).into();
+    }
+    let due = numbers("due");
+    let achieved = numbers("achieved_ratio");
+    let answered: f64 = due.iter().zip(achieved).map(|(due, part)| due * part).sum();
+    load["achieved_ratio"] = rounded(per(answered, due.iter().sum()), 1e4).into();
+    let held = files
+        .iter()
+        .all(|file| file.flag("/load/schedule_held") == Some(true));
+    load["schedule_held"] = held.into();
 }
 
 fn client(files: &[RunFile], merged: &mut Value) {
