@@ -5,6 +5,8 @@ use crate::{
     next,
     time::{interval, sleep, sleep_until, timeout},
 };
+#[cfg(debug_assertions)]
+use std::task::Wake;
 use std::{
     cell::{Cell, RefCell},
     future::{pending, poll_fn, ready},
@@ -16,7 +18,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Waker},
     thread,
     time::{Duration, Instant},
 };
