@@ -46,7 +46,7 @@ pub(crate) fn page(runs: &[RunFile]) -> Result<String, Failure> {
         .collect::<Result<Vec<_>, _>>()?;
     let title = match groups.as_slice() {
         [only] => format!("Load on {}", only.name),
-        several => format!("{} servers under load", several.len()),
+        several => format!("{} loads compared", several.len()),
     };
     let page = html! {
         (DOCTYPE)
@@ -110,7 +110,12 @@ fn groups(runs: &[RunFile]) -> Result<Vec<Group<'_>>, Failure> {
 
 fn group_name(run: &RunFile) -> String {
     let name = run.text("/labels/server").or_else(|| run.text("/target"));
-    name.unwrap_or("?").to_owned()
+    let name = name.unwrap_or("?");
+    // Latencies at different rates are different things.
+    match run.text("/load/rate") {
+        Some(rate) => format!("{name} at {rate}/s"),
+        None => name.to_owned(),
+    }
 }
 
 /// The whole report in a sentence.

@@ -85,7 +85,9 @@ fn bars(groups: &[Group<'_>], pointer: &str, show: impl Fn(f64) -> String) -> Ve
 
 /// Who answered most, when there are several.
 pub(super) fn ranking(groups: &[Group<'_>]) -> Markup {
-    if groups.len() < 2 {
+    // Who was offered a rate is not ranked by it.
+    let open = groups.iter().any(|group| group.response.is_some());
+    if groups.len() < 2 || open {
         return html! {};
     }
     let chart = svg::bars("Answers per second", &bars(groups, "/rps", units::count));
@@ -144,9 +146,11 @@ pub(super) fn curve(runs: &[RunFile]) -> Markup {
         .collect();
     html! {
         h2 { "Load and latency" }
+        div.charts {
         (figure("Latency over offered load", &chart, &svg::legend(&names),
             "Where the lines turn upwards the server no longer keeps up with the load."))
         div.scroll { (tables::curve(&points)) }
+        }
     }
 }
 
