@@ -1,7 +1,7 @@
 //! The command line, checked and looked up: everything that a run needs to know.
 
 use crate::{
-    args::{Args, Cpus},
+    args::{Args, Close, Cpus, Reconnect},
     error::Failure,
     rate::{Arrival, Rate, Schedule},
     rng::Rng,
@@ -42,6 +42,17 @@ pub(crate) struct Plan {
     /// At most `connections`.
     pub threads: u32,
     pub duration: Duration,
+    /// Requests of this process in the window, when they are limited.
+    pub requests: Option<u64>,
+    /// Whether nothing is sent before the window.
+    pub holds: bool,
+    /// Shortest and longest pause of a connection before its next request.
+    pub think: Option<(Duration, Duration)>,
+    pub close: Close,
+    pub reconnect: Reconnect,
+    /// Time from one connect of this process to the next.
+    pub connect_gap: Option<Duration>,
+    pub connect_timeout: Duration,
     /// In an open loop; else a connection's next request follows its last answer.
     pub open: Option<Open>,
     pub warmup: Warmup,
@@ -129,6 +140,15 @@ impl Plan {
             start_at,
             threads,
             duration: args.duration,
+            requests: args.requests.map(|total| share.part(total)),
+            holds: args.requests.is_some() && args.warmup.is_none(),
+            think: args.think,
+            close: args.close,
+            reconnect: args.reconnect,
+            connect_gap: args
+                .connect_rate
+                .map(|rate| Duration::from_secs(share.of.into()) / rate),
+            connect_timeout: args.connect_timeout.unwrap_or(args.timeout),
             open,
             warmup,
             drain: args.drain,
@@ -174,6 +194,18 @@ impl Plan {
             (thread * share.of + share.index, self.threads * share.of),
             self.seed,
         ))
+    }
+
+    /// The requests of one thread, when they are limited.
+    pub(crate) fn requests_of(&self, thread: u32) -> Option<u64> {
+        let (index, of) = (thread, self.threads);
+        Some(Share { index, of }.part(self.requests?))
+    }
+
+    /// How long it takes at least until all connections are opened.
+    pub(crate) fn opening(&self) -> Duration {
+        self.connect_gap
+            .map_or(Duration::ZERO, |gap| gap * self.connections)
     }
 
     /// Whether connections are closed after a number of requests.
@@ -259,7 +291,11 @@ fn open(args: &Args) -> Result<Option<Open>, Failure> {
         rate,
         arrival: args.arrival,
         deadline: args.deadline,
-        warmup: args.warmup.unwrap_or(WARMUP_MIN),
+        // A limited number of requests begins with the window.
+        warmup: match args.requests {
+            Some(_) => args.warmup.unwrap_or_default(),
+            None => args.warmup.unwrap_or(WARMUP_MIN),
+        },
     }))
 }
 

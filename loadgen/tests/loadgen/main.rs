@@ -13,6 +13,7 @@ mod compare;
 mod connections;
 mod files;
 mod gates;
+mod limits;
 mod merge;
 mod rate;
 mod requests;
