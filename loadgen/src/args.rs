@@ -3,6 +3,7 @@
 use crate::{
     duration, files,
     rate::{self, Arrival, Rate},
+    sources::Sources,
     split::Share,
     start_at::StartAt,
 };
@@ -136,6 +137,15 @@ pub(crate) struct Args {
     /// A connection that is not up after this long has failed. By default what --timeout says
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
     pub connect_timeout: Option<Duration>,
+
+    /// Connect to this unix socket; the URL then only says what the requests are
+    #[arg(long, value_name = "PATH", conflicts_with = "source_ip")]
+    pub unix: Option<PathBuf>,
+
+    /// Connect from these addresses in turn: lists, 10.0.0.0/28, 10.0.0.10-17. Each has the ports of
+    /// net.ipv4.ip_local_port_range, so more of them allow for more connections
+    #[arg(long, value_name = "LIST", value_parser = Sources::parse)]
+    pub source_ip: Option<Sources>,
 
     /// Expected status; an answer of another class (hundreds) makes the exit status 1
     #[arg(short = 's', long = "expect-status", alias = "status", value_name = "STATUS",
@@ -403,6 +413,8 @@ mod tests {
             ("http://h --recv-buf 100", "--recv-buf"),
             ("http://h --timeout 0", "--timeout"),
             ("http://h --cpus 3-1", "--cpus"),
+            ("http://h --source-ip x", "--source-ip"),
+            ("http://h --source-ip ::1 --unix /x", "--unix"),
             ("http://h -n 0", "--requests"),
             ("http://h --think 5s..1s", "--think"),
             ("http://h --think 5s --rate 5", "--think"),

@@ -6,8 +6,9 @@ use crate::{
     rate::{Arrival, Rate, Schedule},
     rng::Rng,
     socket::Upgrade,
+    sources::Sources,
     split::Share,
-    target::Target,
+    target::{Address, Target},
     template::Template,
 };
 use std::{
@@ -28,6 +29,8 @@ const WARMUP_MIN: Duration = Duration::from_millis(100);
 pub(crate) struct Plan {
     pub target: Target,
     pub address: SocketAddress,
+    /// Where connections come from, in turn; none leaves it to the kernel.
+    pub sources: Vec<SocketAddress>,
     /// At least one; with `upgrade` the one message.
     pub templates: Vec<Template>,
     /// How connections become WebSocket connections, when they have to.
@@ -130,7 +133,8 @@ impl Plan {
             .map(|at| at.resolve(warmup, SystemTime::now()))
             .transpose()?;
         Ok(Self {
-            address: SocketAddress::from(target.address),
+            address: target.address.for_kernel()?,
+            sources: sources(args.source_ip.as_ref(), &target)?,
             target,
             templates,
             upgrade,
@@ -238,7 +242,7 @@ fn requests(args: &Args, seed: u64) -> Result<(Target, Vec<Template>, Option<Upg
             "no target: give a URL such as http://localhost:8080/, or templates with --raw".into(),
         )
     })?;
-    let target = Target::from_url(url)?;
+    let target = Target::from_url(url, args.unix.as_deref())?;
     let mut upgrade = None;
     let template = match args.message() {
         Some(text) => {
@@ -253,20 +257,35 @@ fn requests(args: &Args, seed: u64) -> Result<(Target, Vec<Template>, Option<Upg
 }
 
 fn from_files(args: &Args, depth: usize) -> Result<(Target, Vec<Template>), Failure> {
-    let mut target = args.url.as_deref().map(Target::from_url).transpose()?;
+    let unix = args.unix.as_deref();
+    let url = args.url.as_deref();
+    let mut target = url.map(|url| Target::from_url(url, unix)).transpose()?;
     let mut templates = Vec::with_capacity(args.raw.len());
     for path in args.files() {
         let name = path.display().to_string();
         let request = fs::read(path)
             .map_err(|error| Failure::Usage(format!("cannot read the template {name}: {error}")))?;
         if target.is_none() {
-            target = Some(Target::from_request(&request, &name)?);
+            target = Some(Target::from_request(&request, &name, unix)?);
         }
         templates.push(Template::new(name, &request, depth)?);
     }
     target
         .map(|target| (target, templates))
         .ok_or_else(|| Failure::Usage("--raw: no template file was named".into()))
+}
+
+fn sources(asked: Option<&Sources>, target: &Target) -> Result<Vec<SocketAddress>, Failure> {
+    let (Some(sources), Address::Ip(address)) = (asked, &target.address) else {
+        return Ok(Vec::new());
+    };
+    match sources.misfit(address.ip()) {
+        None => Ok(sources.addresses()),
+        Some(misfit) => Err(Failure::Usage(format!(
+            "--source-ip: {misfit} cannot reach {}, which is of another family",
+            address.ip()
+        ))),
+    }
 }
 
 fn expected_body(text: &str) -> Result<Vec<u8>, Failure> {
@@ -393,7 +412,7 @@ mod tests {
         let path = file.path().display();
         let (plan, _) = plan(&format!("--raw {path},{path}")).unwrap();
         assert_eq!(plan.templates.len(), 2);
-        assert_eq!(plan.target.address.port(), 4321);
+        assert_eq!(plan.target.address.to_string(), "127.0.0.1:4321");
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub(crate) struct Worker<'p> {
     buffers: BufRing,
     plan: &'p Plan,
     control: &'p Control,
+    /// Number of the first connection in the whole run.
+    first: u32,
     conns: Vec<Conn>,
     cold: Vec<Cold>,
     record: Record<'p>,
@@ -130,6 +132,7 @@ impl<'p> Worker<'p> {
             buffers,
             plan,
             control,
+            first,
             conns: (0..count)
                 .map(|index| Conn::new(template(index) as u32, plan))
                 .collect(),

@@ -9,7 +9,10 @@ use crate::{
     wire,
 };
 use std::{os::fd::RawFd, time::Duration};
-use sws_ring::{Cqe, Token, op, sys};
+use sws_ring::{
+    Cqe, Token, op,
+    sys::{self, SocketAddress},
+};
 
 /// Connections opened in one turn, so that answers do not wait for all of them. There is no bound on how many
 /// are connecting: where the server's backlog overflows, each waits a second for its retry, and a bound would
@@ -62,7 +65,7 @@ impl Worker<'_> {
     }
 
     fn open(&mut self, index: u32, now: Nanos) {
-        let fd = match self.socket() {
+        let fd = match self.socket(index) {
             Ok(fd) => fd,
             Err(errno) => {
                 *self.trouble.connect.entry(errno).or_default() += 1;
@@ -77,7 +80,7 @@ impl Worker<'_> {
         wire::connect(&mut self.ring, fd, &self.plan.address, token);
     }
 
-    fn socket(&self) -> Result<RawFd, i32> {
+    fn socket(&self, index: u32) -> Result<RawFd, i32> {
         let errno = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
         let fd = sys::tcp_socket(self.plan.address.family()).map_err(errno)?;
         // None of these can fail on a socket that was just made, and the run is as valid without them.
@@ -85,10 +88,23 @@ impl Worker<'_> {
         if self.plan.has_quota() && self.plan.close == Close::Rst {
             let _ = sys::set_linger_zero(fd);
         }
+        if let Some(source) = self.source(index)
+            && let Err(error) = sys::bind_source(fd, source)
+        {
+            sys::close(fd);
+            return Err(errno(error));
+        }
         if let Some(bytes) = self.plan.send_buffer {
             let _ = sys::set_send_buffer(fd, bytes);
         }
         Ok(fd)
+    }
+
+    /// Where a connection comes from, if the kernel is not to choose.
+    fn source(&self, index: u32) -> Option<&SocketAddress> {
+        let sources = &self.plan.sources;
+        let number = (self.first + index) as usize;
+        sources.get(number.checked_rem(sources.len())?)
     }
 
     pub(super) fn connected(&mut self, cqe: Cqe, index: u32, now: Nanos) {

@@ -5,6 +5,9 @@ use crate::{
     tool::{json, number, run},
 };
 use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    os::unix::net::UnixListener,
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -162,6 +165,101 @@ fn connections_are_closed_as_asked() {
         rst.len() >= 10 && rst.iter().all(|in_order| !in_order),
         "{rst:?}"
     );
+}
+
+#[test]
+fn connections_come_from_the_addresses_given() {
+    let peers: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = peers.clone();
+    let server = Server::start(move |connection| {
+        let peer = connection.stream().peer_addr()?.ip().to_string();
+        seen.lock().unwrap().push(peer);
+        loop {
+            connection.request()?;
+            connection.write(OK)?;
+        }
+    });
+    let url = server.url();
+    let (report, output) = json(&[
+        &url,
+        "-c",
+        "6",
+        "-t",
+        "2",
+        "-n",
+        "60",
+        "--source-ip",
+        "127.0.0.7,127.0.0.10-11",
+    ]);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    let mut peers = peers.lock().unwrap().clone();
+    peers.sort();
+    assert_eq!(
+        peers,
+        [
+            "127.0.0.10",
+            "127.0.0.10",
+            "127.0.0.11",
+            "127.0.0.11",
+            "127.0.0.7",
+            "127.0.0.7"
+        ]
+    );
+    let output = run(&[&url, "--source-ip", "::1"]);
+    assert_eq!(output.code, Some(2));
+    assert!(output.stderr.contains("--source-ip: ::1"), "{output:?}");
+    // An address of documentation, which is not ours.
+    let output = run(&[&url, "-c", "1", "-d", "100ms", "--source-ip", "192.0.2.1"]);
+    assert!(
+        output.stdout.contains("Cannot assign requested address"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_server_may_be_a_unix_socket_or_ipv6() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
+                    if stream.write_all(OK).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    let (report, output) = json(&[
+        "http://no-such-host.invalid/x",
+        "--unix",
+        path.to_str().unwrap(),
+        "-c",
+        "4",
+        "-n",
+        "100",
+    ]);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    assert_eq!(report["target"], "no-such-host.invalid/x");
+    let long = "x".repeat(200);
+    assert_eq!(run(&["http://h/", "--unix", &long]).code, Some(2));
+
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        println!("skipped: no IPv6 here");
+        return;
+    };
+    let server = Server::on(listener, |connection| {
+        loop {
+            connection.request()?;
+            connection.write(OK)?;
+        }
+    });
+    let (report, output) = json(&[&server.url(), "-c", "2", "-n", "20", "--source-ip", "::1"]);
+    assert_eq!(output.code, Some(0), "{report:#}");
 }
 
 #[test]
