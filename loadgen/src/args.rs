@@ -3,6 +3,7 @@
 use crate::{
     duration, files,
     rate::{self, Arrival, Rate},
+    sources::Sources,
     split::Share,
     start_at::StartAt,
 };
@@ -81,6 +82,15 @@ pub(crate) struct Args {
         value_parser = duration::parse_positive)]
     pub duration: Duration,
 
+    /// Stop when this many requests were sent and answered, or after the duration, whichever is first. Without -w
+    /// nothing is sent before, so these are all
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub requests: Option<u64>,
+
+    /// Pause of a connection between its last answer and its next request; T..T2 draws one each time
+    #[arg(long, value_name = "T[..T2]", conflicts_with = "rate", value_parser = duration::parse_range)]
+    pub think: Option<(Duration, Duration)>,
+
     /// Open loop: requests are due at this rate, in all and per second, whether the server answers or not. 20k;
     /// a ramp over the window 1k:50k; equal steps 1k,5k,10k. What is due goes to a free connection, or waits for
     /// one. The response time counts from when a request was due, the service time from when it was sent
@@ -100,7 +110,7 @@ pub(crate) struct Args {
         value_parser = RangedU64ValueParser::<u32>::new().range(1..=PIPELINE_MAX))]
     pub pipeline: u32,
 
-    /// Requests on a connection before it is closed (with RST) and opened again; 0 is no limit
+    /// Requests on a connection before it is closed (see --close) and opened again; 0 is no limit
     #[arg(
         short,
         long,
@@ -109,6 +119,33 @@ pub(crate) struct Args {
         allow_negative_numbers = true
     )]
     pub requests_per_connection: u64,
+
+    /// How connections are closed after -r requests. rst leaves nothing behind; fin is what browsers do, and leaves a
+    /// port in TIME_WAIT for a minute on this side
+    #[arg(long, value_name = "HOW", value_enum, default_value = "rst")]
+    pub close: Close,
+
+    /// When a connection that ended is opened again. auto: at once if it had been of use, else after a pause that
+    /// grows from 10ms to 1s
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto")]
+    pub reconnect: Reconnect,
+
+    /// Connections opened per second, over all threads; by default as fast as they can be
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub connect_rate: Option<u32>,
+
+    /// A connection that is not up after this long has failed. By default what --timeout says
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
+    pub connect_timeout: Option<Duration>,
+
+    /// Connect to this unix socket; the URL then only says what the requests are
+    #[arg(long, value_name = "PATH", conflicts_with = "source_ip")]
+    pub unix: Option<PathBuf>,
+
+    /// Connect from these addresses in turn: lists, 10.0.0.0/28, 10.0.0.10-17. Each has the ports of
+    /// net.ipv4.ip_local_port_range, so more of them allow for more connections
+    #[arg(long, value_name = "LIST", value_parser = Sources::parse)]
+    pub source_ip: Option<Sources>,
 
     /// Expected status; an answer of another class (hundreds) makes the exit status 1
     #[arg(short = 's', long = "expect-status", alias = "status", value_name = "STATUS",
@@ -187,6 +224,24 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub unsupported: Unsupported,
+}
+
+/// How a connection is closed that has carried what it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Close {
+    Fin,
+    Rst,
+}
+
+/// What follows the end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Reconnect {
+    Auto,
+    /// At once, whatever happened
+    Now,
+    /// After a pause, whatever happened
+    Backoff,
+    Never,
 }
 
 /// Flags of other versions, known only to refuse them by name.
@@ -358,6 +413,13 @@ mod tests {
             ("http://h --recv-buf 100", "--recv-buf"),
             ("http://h --timeout 0", "--timeout"),
             ("http://h --cpus 3-1", "--cpus"),
+            ("http://h --source-ip x", "--source-ip"),
+            ("http://h --source-ip ::1 --unix /x", "--unix"),
+            ("http://h -n 0", "--requests"),
+            ("http://h --think 5s..1s", "--think"),
+            ("http://h --think 5s --rate 5", "--think"),
+            ("http://h --close x", "--close"),
+            ("http://h --connect-rate 0", "--connect-rate"),
             ("http://h --rate fast", "--rate"),
             ("http://h --rate 0", "--rate"),
             ("http://h --arrival x", "--arrival"),

@@ -79,6 +79,10 @@ pub(crate) mod flag {
     pub(crate) const SENDS_CONTROL: u16 = 256;
     /// Is in the list of connections that requests can be sent on.
     pub(crate) const FREE: u16 = 512;
+    /// Pauses before its next request.
+    pub(crate) const THINKING: u16 = 1024;
+    /// Has done so.
+    pub(crate) const HAS_THOUGHT: u16 = 2048;
 }
 
 /// A slot for one connection after another.

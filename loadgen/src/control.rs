@@ -16,6 +16,9 @@ pub(crate) struct Control {
     /// Workers all of whose connections have been up.
     connected: AtomicU32,
     failed: AtomicBool,
+    /// Workers that have sent all that they should and have nothing in flight, and when the last was so far.
+    done: AtomicU32,
+    done_at: AtomicU64,
 }
 
 impl Control {
@@ -28,6 +31,8 @@ impl Control {
             over: AtomicU64::new(NEVER),
             connected: AtomicU32::new(0),
             failed: AtomicBool::new(false),
+            done: AtomicU32::new(0),
+            done_at: AtomicU64::new(0),
         }
     }
 
@@ -74,6 +79,18 @@ impl Control {
 
     pub(crate) fn workers_connected(&self) -> u32 {
         self.connected.load(Ordering::Acquire)
+    }
+
+    /// A worker says that all its requests have ended.
+    pub(crate) fn worker_done(&self, at: Nanos) {
+        self.done_at.fetch_max(at, Ordering::AcqRel);
+        self.done.fetch_add(1, Ordering::Release);
+    }
+
+    /// When the last of `workers` was done, once all are.
+    pub(crate) fn all_done(&self, workers: u32) -> Option<Nanos> {
+        let done = self.done.load(Ordering::Acquire) >= workers;
+        done.then(|| self.done_at.load(Ordering::Acquire))
     }
 
     /// A worker says that it cannot go on.

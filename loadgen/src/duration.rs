@@ -46,6 +46,17 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     Ok(total)
 }
 
+/// Reads `T` or `T..T2`; both ends are included.
+pub(crate) fn parse_range(text: &str) -> Result<(Duration, Duration), String> {
+    let (from, to) = text.split_once("..").unwrap_or((text, text));
+    let (from, to) = (parse(from)?, parse(to)?);
+    match to {
+        Duration::ZERO => Err("must be longer than 0".into()),
+        _ if from > to => Err(format!("`{text}`: the first time is the longer one")),
+        _ => Ok((from, to)),
+    }
+}
+
 /// As [`parse`], but not 0.
 pub(crate) fn parse_positive(text: &str) -> Result<Duration, String> {
     match parse(text)? {
@@ -96,6 +107,12 @@ mod tests {
             assert!(parse(text).is_err(), "{text}");
         }
         assert!(parse_positive("0s").is_err());
+        for text in ["0", "0..0s", "2s..1s", "..1s", "1s..", "1s..2s..3s"] {
+            assert!(parse_range(text).is_err(), "{text}");
+        }
+        let millis = Duration::from_millis;
+        assert_eq!(parse_range("5ms"), Ok((millis(5), millis(5))));
+        assert_eq!(parse_range("0..1.5s"), Ok((millis(0), millis(1500))));
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod run;
 mod schedule;
 mod signals;
 mod socket;
+mod sources;
 mod split;
 mod start_at;
 mod statistics;

@@ -1,13 +1,14 @@
 //! The command line, checked and looked up: everything that a run needs to know.
 
 use crate::{
-    args::{Args, Cpus},
+    args::{Args, Close, Cpus, Reconnect},
     error::Failure,
     rate::{Arrival, Rate, Schedule},
     rng::Rng,
     socket::Upgrade,
+    sources::Sources,
     split::Share,
-    target::Target,
+    target::{Address, Target},
     template::Template,
 };
 use std::{
@@ -28,6 +29,8 @@ const WARMUP_MIN: Duration = Duration::from_millis(100);
 pub(crate) struct Plan {
     pub target: Target,
     pub address: SocketAddress,
+    /// Where connections come from, in turn; none leaves it to the kernel.
+    pub sources: Vec<SocketAddress>,
     /// At least one; with `upgrade` the one message.
     pub templates: Vec<Template>,
     /// How connections become WebSocket connections, when they have to.
@@ -42,6 +45,17 @@ pub(crate) struct Plan {
     /// At most `connections`.
     pub threads: u32,
     pub duration: Duration,
+    /// Requests of this process in the window, when they are limited.
+    pub requests: Option<u64>,
+    /// Whether nothing is sent before the window.
+    pub holds: bool,
+    /// Shortest and longest pause of a connection before its next request.
+    pub think: Option<(Duration, Duration)>,
+    pub close: Close,
+    pub reconnect: Reconnect,
+    /// Time from one connect of this process to the next.
+    pub connect_gap: Option<Duration>,
+    pub connect_timeout: Duration,
     /// In an open loop; else a connection's next request follows its last answer.
     pub open: Option<Open>,
     pub warmup: Warmup,
@@ -119,7 +133,8 @@ impl Plan {
             .map(|at| at.resolve(warmup, SystemTime::now()))
             .transpose()?;
         Ok(Self {
-            address: SocketAddress::from(target.address),
+            address: target.address.for_kernel()?,
+            sources: sources(args.source_ip.as_ref(), &target)?,
             target,
             templates,
             upgrade,
@@ -129,6 +144,15 @@ impl Plan {
             start_at,
             threads,
             duration: args.duration,
+            requests: args.requests.map(|total| share.part(total)),
+            holds: args.requests.is_some() && args.warmup.is_none(),
+            think: args.think,
+            close: args.close,
+            reconnect: args.reconnect,
+            connect_gap: args
+                .connect_rate
+                .map(|rate| Duration::from_secs(share.of.into()) / rate),
+            connect_timeout: args.connect_timeout.unwrap_or(args.timeout),
             open,
             warmup,
             drain: args.drain,
@@ -176,6 +200,18 @@ impl Plan {
         ))
     }
 
+    /// The requests of one thread, when they are limited.
+    pub(crate) fn requests_of(&self, thread: u32) -> Option<u64> {
+        let (index, of) = (thread, self.threads);
+        Some(Share { index, of }.part(self.requests?))
+    }
+
+    /// How long it takes at least until all connections are opened.
+    pub(crate) fn opening(&self) -> Duration {
+        self.connect_gap
+            .map_or(Duration::ZERO, |gap| gap * self.connections)
+    }
+
     /// Whether connections are closed after a number of requests.
     pub(crate) fn has_quota(&self) -> bool {
         self.quota != u64::MAX
@@ -206,7 +242,7 @@ fn requests(args: &Args, seed: u64) -> Result<(Target, Vec<Template>, Option<Upg
             "no target: give a URL such as http://localhost:8080/, or templates with --raw".into(),
         )
     })?;
-    let target = Target::from_url(url)?;
+    let target = Target::from_url(url, args.unix.as_deref())?;
     let mut upgrade = None;
     let template = match args.message() {
         Some(text) => {
@@ -221,20 +257,35 @@ fn requests(args: &Args, seed: u64) -> Result<(Target, Vec<Template>, Option<Upg
 }
 
 fn from_files(args: &Args, depth: usize) -> Result<(Target, Vec<Template>), Failure> {
-    let mut target = args.url.as_deref().map(Target::from_url).transpose()?;
+    let unix = args.unix.as_deref();
+    let url = args.url.as_deref();
+    let mut target = url.map(|url| Target::from_url(url, unix)).transpose()?;
     let mut templates = Vec::with_capacity(args.raw.len());
     for path in args.files() {
         let name = path.display().to_string();
         let request = fs::read(path)
             .map_err(|error| Failure::Usage(format!("cannot read the template {name}: {error}")))?;
         if target.is_none() {
-            target = Some(Target::from_request(&request, &name)?);
+            target = Some(Target::from_request(&request, &name, unix)?);
         }
         templates.push(Template::new(name, &request, depth)?);
     }
     target
         .map(|target| (target, templates))
         .ok_or_else(|| Failure::Usage("--raw: no template file was named".into()))
+}
+
+fn sources(asked: Option<&Sources>, target: &Target) -> Result<Vec<SocketAddress>, Failure> {
+    let (Some(sources), Address::Ip(address)) = (asked, &target.address) else {
+        return Ok(Vec::new());
+    };
+    match sources.misfit(address.ip()) {
+        None => Ok(sources.addresses()),
+        Some(misfit) => Err(Failure::Usage(format!(
+            "--source-ip: {misfit} cannot reach {}, which is of another family",
+            address.ip()
+        ))),
+    }
 }
 
 fn expected_body(text: &str) -> Result<Vec<u8>, Failure> {
@@ -259,7 +310,11 @@ fn open(args: &Args) -> Result<Option<Open>, Failure> {
         rate,
         arrival: args.arrival,
         deadline: args.deadline,
-        warmup: args.warmup.unwrap_or(WARMUP_MIN),
+        // A limited number of requests begins with the window.
+        warmup: match args.requests {
+            Some(_) => args.warmup.unwrap_or_default(),
+            None => args.warmup.unwrap_or(WARMUP_MIN),
+        },
     }))
 }
 
@@ -357,7 +412,7 @@ mod tests {
         let path = file.path().display();
         let (plan, _) = plan(&format!("--raw {path},{path}")).unwrap();
         assert_eq!(plan.templates.len(), 2);
-        assert_eq!(plan.target.address.port(), 4321);
+        assert_eq!(plan.target.address.to_string(), "127.0.0.1:4321");
     }
 
     #[test]

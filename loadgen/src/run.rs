@@ -174,7 +174,14 @@ fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>)
     };
     let mut end = start + clock::nanos(plan.duration);
     if stop.is_none() {
-        stop = wait_until(end.saturating_sub(clock::nanos(NOTICE)), control, signals);
+        let notice = end.saturating_sub(clock::nanos(NOTICE));
+        stop = match plan.requests {
+            None => wait_until(notice, control, signals),
+            Some(_) => wait_until_done(notice, plan, control, signals),
+        };
+    }
+    if let (None, Some(at)) = (stop, control.all_done(plan.threads)) {
+        end = at.clamp(start, end);
     }
     let notice = clock::now() + clock::nanos(NOTICE);
     if stop.is_some() && notice < start {
@@ -198,7 +205,7 @@ fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>)
 
 /// Waits until every connection is up, so that nothing is due before there is something to send it on.
 fn connect(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> Option<Stop> {
-    let latest = begin + clock::nanos(CONNECT_PATIENCE);
+    let latest = begin + clock::nanos(CONNECT_PATIENCE + plan.opening());
     let mut stop = None;
     while stop.is_none()
         && control.workers_connected() < plan.threads
@@ -219,7 +226,7 @@ fn warm_up(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> O
         Warmup::Fixed(time) => wait_until(begin + clock::nanos(time), control, signals),
         Warmup::UntilConnected { min, max } => {
             let mut stop = wait_until(begin + clock::nanos(min), control, signals);
-            let latest = begin + clock::nanos(max);
+            let latest = begin + clock::nanos(max + plan.opening());
             while stop.is_none()
                 && control.workers_connected() < plan.threads
                 && !control.has_failed()
@@ -230,6 +237,16 @@ fn warm_up(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> O
             stop
         }
     }
+}
+
+/// The same, or until every thread has done what it had to.
+fn wait_until_done(at: Nanos, plan: &Plan, control: &Control, signals: &Signals) -> Option<Stop> {
+    while clock::now() < at && !control.has_failed() && control.all_done(plan.threads).is_none() {
+        if let Some(stop) = signals.wait(GLANCE) {
+            return Some(stop);
+        }
+    }
+    None
 }
 
 /// Waits until `at`, a signal, or the failure of a thread.

@@ -1,7 +1,12 @@
 //! Where the requests go.
 
 use crate::error::Failure;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::{
+    fmt,
+    net::{SocketAddr, ToSocketAddrs},
+    path::{Path, PathBuf},
+};
+use sws_ring::sys::SocketAddress;
 
 /// A resolved target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,8 +15,39 @@ pub(crate) struct Target {
     pub authority: String,
     /// Path and query, starting with a slash.
     pub path: String,
-    /// The address that is connected to.
-    pub address: SocketAddr,
+    /// What is connected to.
+    pub address: Address,
+}
+
+/// What can be connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    Ip(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Address {
+    /// As the kernel reads it.
+    pub(crate) fn for_kernel(&self) -> Result<SocketAddress, Failure> {
+        match self {
+            Self::Ip(address) => Ok((*address).into()),
+            Self::Unix(path) => SocketAddress::unix(path).ok_or_else(|| {
+                Failure::Usage(format!(
+                    "--unix: `{}` is no path of a socket; 107 bytes is the longest",
+                    path.display()
+                ))
+            }),
+        }
+    }
 }
 
 /// A target before its name is looked up.
@@ -25,12 +61,16 @@ struct Parts {
 
 impl Target {
     /// Reads and resolves `http://host[:port][/path][?query]`.
-    pub(crate) fn from_url(url: &str) -> Result<Self, Failure> {
-        parse_url(url).and_then(Parts::resolve)
+    pub(crate) fn from_url(url: &str, unix: Option<&Path>) -> Result<Self, Failure> {
+        parse_url(url)?.at(unix)
     }
 
     /// Takes the target from the Host header of a request.
-    pub(crate) fn from_request(request: &[u8], file: &str) -> Result<Self, Failure> {
+    pub(crate) fn from_request(
+        request: &[u8],
+        file: &str,
+        unix: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let host = host_field(request).ok_or_else(|| {
             Failure::Usage(format!(
                 "no URL was given and {file} has no Host header to take the target from"
@@ -46,29 +86,17 @@ impl Target {
             port,
             path: "/".into(),
         }
-        .resolve()
+        .at(unix)
     }
 }
 
 impl Parts {
-    /// Looks the name up. IPv4 is preferred, as most servers under test listen there.
-    fn resolve(self) -> Result<Target, Failure> {
-        let unresolved = |why: &str| {
-            Failure::Usage(format!(
-                "cannot resolve host `{}`: {why}; check the name, or give an address such as 127.0.0.1",
-                self.host
-            ))
+    /// The target, at a socket or at the host that the URL names.
+    fn at(self, unix: Option<&Path>) -> Result<Target, Failure> {
+        let address = match unix {
+            Some(path) => Address::Unix(path.into()),
+            None => Address::Ip(self.resolve()?),
         };
-        let addresses: Vec<SocketAddr> = (self.host.as_str(), self.port)
-            .to_socket_addrs()
-            .map_err(|error| unresolved(&error.to_string()))?
-            .collect();
-        let address = addresses
-            .iter()
-            .find(|address| address.is_ipv4())
-            .or_else(|| addresses.first())
-            .copied()
-            .ok_or_else(|| unresolved("it has no address"))?;
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)
         } else {
@@ -83,6 +111,26 @@ impl Parts {
             path: self.path,
             address,
         })
+    }
+
+    /// Looks the name up. IPv4 is preferred, as most servers under test listen there.
+    fn resolve(&self) -> Result<SocketAddr, Failure> {
+        let unresolved = |why: &str| {
+            Failure::Usage(format!(
+                "cannot resolve host `{}`: {why}; check the name, or give an address such as 127.0.0.1",
+                self.host
+            ))
+        };
+        let addresses: Vec<SocketAddr> = (self.host.as_str(), self.port)
+            .to_socket_addrs()
+            .map_err(|error| unresolved(&error.to_string()))?
+            .collect();
+        addresses
+            .iter()
+            .find(|address| address.is_ipv4())
+            .or_else(|| addresses.first())
+            .copied()
+            .ok_or_else(|| unresolved("it has no address"))
     }
 }
 
@@ -187,11 +235,11 @@ mod tests {
     use super::*;
 
     fn target(url: &str) -> Target {
-        Target::from_url(url).unwrap()
+        Target::from_url(url, None).unwrap()
     }
 
     fn refusal(url: &str) -> String {
-        match Target::from_url(url) {
+        match Target::from_url(url, None) {
             Err(Failure::Usage(text)) => text,
             other => panic!("{url}: {other:?}"),
         }
@@ -202,20 +250,31 @@ mod tests {
         let plain = target("http://127.0.0.1:8080");
         assert_eq!(plain.authority, "127.0.0.1:8080");
         assert_eq!(plain.path, "/");
-        assert_eq!(plain.address, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(plain.address.to_string(), "127.0.0.1:8080");
         let default_port = target("HTTP://127.0.0.1/a/b?c=d#e");
         assert_eq!(default_port.authority, "127.0.0.1");
         assert_eq!(default_port.path, "/a/b?c=d");
-        assert_eq!(default_port.address.port(), 80);
+        assert_eq!(default_port.address.to_string(), "127.0.0.1:80");
         assert_eq!(target("http://127.0.0.1?x=1").path, "/?x=1");
         let v6 = target("http://[::1]:81/x");
         assert_eq!(v6.authority, "[::1]:81");
-        assert_eq!(v6.address, "[::1]:81".parse().unwrap());
+        assert_eq!(v6.address.to_string(), "[::1]:81");
+    }
+
+    #[test]
+    fn a_socket_needs_no_name() {
+        let url = "http://no-such-host.invalid/x";
+        let found = Target::from_url(url, Some(Path::new("/run/x"))).unwrap();
+        assert_eq!(found.authority, "no-such-host.invalid");
+        assert_eq!(found.address.to_string(), "unix:/run/x");
     }
 
     #[test]
     fn localhost_is_looked_up() {
-        assert!(target("http://localhost:9").address.ip().is_loopback());
+        let Address::Ip(address) = target("http://localhost:9").address else {
+            panic!("no address");
+        };
+        assert!(address.ip().is_loopback());
     }
 
     #[test]
@@ -240,8 +299,8 @@ mod tests {
     #[test]
     fn a_template_s_host_names_the_target() {
         let request = b"GET / HTTP/1.1\r\nAccept: x\r\nhOsT:  127.0.0.1:8080 \r\n\r\nHost: no";
-        let found = Target::from_request(request, "f").unwrap();
-        assert_eq!(found.address, "127.0.0.1:8080".parse().unwrap());
-        assert!(Target::from_request(b"GET / HTTP/1.1\r\n\r\nHost: body", "f").is_err());
+        let found = Target::from_request(request, "f", None).unwrap();
+        assert_eq!(found.address.to_string(), "127.0.0.1:8080");
+        assert!(Target::from_request(b"GET / HTTP/1.1\r\n\r\nHost: body", "f", None).is_err());
     }
 }

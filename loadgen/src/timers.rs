@@ -22,6 +22,11 @@ impl Timers {
         self.heap.push(Reverse(due));
     }
 
+    /// When the next one is due, if any is.
+    pub(crate) fn next(&self) -> Option<Nanos> {
+        self.heap.peek().map(|Reverse(due)| due.at)
+    }
+
     /// The next one that is due at `now`.
     pub(crate) fn pop(&mut self, now: Nanos) -> Option<Due> {
         let Reverse(first) = self.heap.peek()?;

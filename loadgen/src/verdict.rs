@@ -273,6 +273,16 @@ pub(crate) fn close_name(code: Option<u16>) -> String {
 }
 
 fn connections(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
+    let shed = outcome.tally.open.as_ref().map_or(0, |open| open.shed);
+    let sent = outcome.ledger.window.sent;
+    if let (Some(requests), None) = (plan.requests, outcome.stop)
+        && sent + shed < requests
+    {
+        problems.push(format!(
+            "only {sent} of {requests} requests were sent within {}",
+            display(plan.duration)
+        ));
+    }
     if outcome.silent > 0 {
         problems.push(format!(
             "{} connections were stuck when the run was over: silent for more than {}",

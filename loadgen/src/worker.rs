@@ -8,6 +8,7 @@
 
 mod lifecycle;
 mod pace;
+mod pauses;
 mod stages;
 
 use crate::{
@@ -68,6 +69,8 @@ pub(crate) struct Worker<'p> {
     buffers: BufRing,
     plan: &'p Plan,
     control: &'p Control,
+    /// Number of the first connection in the whole run.
+    first: u32,
     conns: Vec<Conn>,
     cold: Vec<Cold>,
     record: Record<'p>,
@@ -78,6 +81,13 @@ pub(crate) struct Worker<'p> {
     timers: Timers,
     /// In an open loop.
     pace: Option<Box<pace::Pace>>,
+    /// What else happens at certain instants.
+    pauses: Option<Box<pauses::Pauses>>,
+    /// Requests that may still be sent in this part of the run.
+    budget: u64,
+    /// The same for the window, when it is limited.
+    window_budget: Option<u64>,
+    is_done: bool,
     next_tick: Nanos,
     next_scan: Nanos,
     to_open: VecDeque<u32>,
@@ -122,6 +132,7 @@ impl<'p> Worker<'p> {
             buffers,
             plan,
             control,
+            first,
             conns: (0..count)
                 .map(|index| Conn::new(template(index) as u32, plan))
                 .collect(),
@@ -132,6 +143,10 @@ impl<'p> Worker<'p> {
             touched: Vec::with_capacity(count as usize),
             timers: Timers::default(),
             pace: pace::Pace::new(plan, number).map(Box::new),
+            pauses: pauses::Pauses::new(plan, number).map(Box::new),
+            budget: if plan.holds { 0 } else { u64::MAX },
+            window_budget: plan.requests_of(number),
+            is_done: false,
             next_tick: 0,
             next_scan: 0,
             to_open: (0..count).collect(),
@@ -149,9 +164,9 @@ impl<'p> Worker<'p> {
             if self.ring.settled() {
                 self.flush();
             }
-            let entered = match &self.pace {
-                None => self.ring.enter(1, Some(TICK)),
-                Some(_) => self.wait_paced(),
+            let entered = match (&self.pace, &self.pauses) {
+                (None, None) => self.ring.enter(1, Some(TICK)),
+                _ => self.wait_precisely(),
             };
             entered.map_err(|error| Failure::Machine(format!("io_uring_enter failed: {error}")))?;
             now = clock::now();
@@ -162,6 +177,9 @@ impl<'p> Worker<'p> {
             self.buffers.publish();
             if now >= self.next_tick {
                 self.tick(now);
+            }
+            if self.window_budget.is_some() {
+                self.look_for_the_end(now);
             }
         }
         self.finish()
@@ -286,6 +304,7 @@ impl<'p> Worker<'p> {
 
     /// Sends and receives for every touched connection, and opens those whose turn it is.
     fn flush(&mut self) {
+        self.wake_thinkers();
         if self.touched.is_empty() && self.to_open.is_empty() {
             self.dispatch();
             return;
@@ -339,11 +358,17 @@ impl<'p> Worker<'p> {
             let wanted = match &conn.pending {
                 None => {
                     let room = u64::from(self.plan.depth - conn.in_flight.count());
-                    room.min(self.plan.quota - conn.requests)
+                    let wanted = room.min(self.plan.quota - conn.requests);
+                    wanted.min(self.budget)
                 }
                 Some(pending) => pending.unsent.into(),
             };
             if wanted == 0 {
+                return;
+            }
+            if let Some(pauses) = &mut self.pauses
+                && !pauses.may_send(conn, index, &mut cold.rng, now)
+            {
                 return;
             }
             let count = wanted.min(template.copies() as u64);
@@ -362,6 +387,7 @@ impl<'p> Worker<'p> {
             conn.sent = 0;
             conn.to_send = (count as usize * template.request_len()) as u32;
             self.record.books.sent += count;
+            self.budget -= count;
         }
         let batch = if template.is_static() && !conn.has(flag::SENDS_CONTROL) {
             template.bytes()

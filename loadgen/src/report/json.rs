@@ -155,6 +155,8 @@ struct Load<'a> {
     model: &'a str,
     #[serde(flatten)]
     open: Option<OpenLoad<'a>>,
+    /// With -n.
+    requests: Option<u64>,
     requests_per_connection: Option<u64>,
     expect_status: u16,
     expect_body: bool,
@@ -379,17 +381,7 @@ impl<'a> Report<'a> {
             reconnects: tally.reconnects,
             per_template: per_template(plan, outcome),
             schema: "loadgen/1",
-            load: Load {
-                model: plan
-                    .open
-                    .as_ref()
-                    .map_or("closed", |open| open.rate.model()),
-                open: OpenLoad::new(plan, outcome, verdict),
-                requests_per_connection: plan.has_quota().then_some(plan.quota),
-                expect_status: plan.expect_status,
-                expect_body: plan.expect_body.is_some(),
-                seed: plan.seed,
-            },
+            load: Load::new(plan, outcome, verdict),
             id: &session.id,
             argv: &session.argv,
             config: &session.config,
@@ -434,6 +426,23 @@ pub(crate) fn steady(rows: &[Row]) -> Option<bool> {
     let (first, last) = (answers(&rows[..half]), answers(&rows[rows.len() - half..]));
     let larger = first.max(last);
     Some(larger > 0.0 && (first - last).abs() / larger < 0.05)
+}
+
+impl<'a> Load<'a> {
+    fn new(plan: &'a Plan, outcome: &Outcome, verdict: &Verdict) -> Self {
+        Self {
+            model: plan
+                .open
+                .as_ref()
+                .map_or("closed", |open| open.rate.model()),
+            open: OpenLoad::new(plan, outcome, verdict),
+            requests: plan.requests,
+            requests_per_connection: plan.has_quota().then_some(plan.quota),
+            expect_status: plan.expect_status,
+            expect_body: plan.expect_body.is_some(),
+            seed: plan.seed,
+        }
+    }
 }
 
 impl<'a> OpenLoad<'a> {

@@ -39,7 +39,14 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     if plan.upgrade.is_none() {
         writeln!(out, "  Expected:  {}", plan.expect_status)?;
     }
-    writeln!(out, "  Duration:  {}", duration::display(plan.duration))?;
+    match plan.requests {
+        None => writeln!(out, "  Duration:  {}", duration::display(plan.duration))?,
+        Some(requests) => writeln!(
+            out,
+            "  Requests:  {requests}, at most {}",
+            duration::display(plan.duration)
+        )?,
+    }
     if let Some(open) = &plan.open {
         writeln!(
             out,

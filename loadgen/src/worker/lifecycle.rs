@@ -1,14 +1,18 @@
 //! How connections come and go.
 
-use super::{TICK, Worker, kind};
+use super::{TICK, Worker, kind, pauses::Pauses};
 use crate::{
+    args::{Close, Reconnect},
     clock::{self, Nanos},
     conn::{Conn, End, Phase, flag},
     timers::Due,
     wire,
 };
 use std::{os::fd::RawFd, time::Duration};
-use sws_ring::{Cqe, Token, op, sys};
+use sws_ring::{
+    Cqe, Token, op,
+    sys::{self, SocketAddress},
+};
 
 /// Connections opened in one turn, so that answers do not wait for all of them. There is no bound on how many
 /// are connecting: where the server's backlog overflows, each waits a second for its retry, and a bound would
@@ -45,6 +49,10 @@ impl Worker<'_> {
     /// Opens connections whose turn it is.
     pub(super) fn open_waiting(&mut self, now: Nanos) {
         for _ in 0..OPENS_PER_TURN {
+            let is_due = |pauses: &mut Box<Pauses>| pauses.may_open(now);
+            if self.to_open.is_empty() || !self.pauses.as_mut().is_none_or(is_due) {
+                return;
+            }
             let Some(index) = self.to_open.pop_front() else {
                 return;
             };
@@ -57,7 +65,7 @@ impl Worker<'_> {
     }
 
     fn open(&mut self, index: u32, now: Nanos) {
-        let fd = match self.socket() {
+        let fd = match self.socket(index) {
             Ok(fd) => fd,
             Err(errno) => {
                 *self.trouble.connect.entry(errno).or_default() += 1;
@@ -72,18 +80,31 @@ impl Worker<'_> {
         wire::connect(&mut self.ring, fd, &self.plan.address, token);
     }
 
-    fn socket(&self) -> Result<RawFd, i32> {
+    fn socket(&self, index: u32) -> Result<RawFd, i32> {
         let errno = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
         let fd = sys::tcp_socket(self.plan.address.family()).map_err(errno)?;
         // None of these can fail on a socket that was just made, and the run is as valid without them.
         let _ = sys::set_nodelay(fd);
-        if self.plan.has_quota() {
+        if self.plan.has_quota() && self.plan.close == Close::Rst {
             let _ = sys::set_linger_zero(fd);
+        }
+        if let Some(source) = self.source(index)
+            && let Err(error) = sys::bind_source(fd, source)
+        {
+            sys::close(fd);
+            return Err(errno(error));
         }
         if let Some(bytes) = self.plan.send_buffer {
             let _ = sys::set_send_buffer(fd, bytes);
         }
         Ok(fd)
+    }
+
+    /// Where a connection comes from, if the kernel is not to choose.
+    fn source(&self, index: u32) -> Option<&SocketAddress> {
+        let sources = &self.plan.sources;
+        let number = (self.first + index) as usize;
+        sources.get(number.checked_rem(sources.len())?)
     }
 
     pub(super) fn connected(&mut self, cqe: Cqe, index: u32, now: Nanos) {
@@ -125,19 +146,27 @@ impl Worker<'_> {
         if let (Some(pace), Some(pending)) = (&mut self.pace, &mut conn.pending) {
             pace.take_back(pending.clear());
         }
-        if end != End::Closed {
+        let in_order = end == End::Closed || end == End::Quota && self.plan.close == Close::Fin;
+        if !in_order {
             reset_on_close(self.conns[index as usize].fd);
         }
         self.release_socket(index);
-        if self.stages.is_draining() {
+        if self.stages.is_draining() || self.plan.reconnect == Reconnect::Never {
             self.conns[index as usize].phase = Phase::Closed;
             return;
         }
         self.record.tally.reconnects += 1;
-        let conn = &mut self.conns[index as usize];
-        conn.template = (conn.template + 1) % self.plan.templates.len() as u32;
         if progressed {
             self.cold[index as usize].failures = 0;
+        }
+        let conn = &mut self.conns[index as usize];
+        conn.template = (conn.template + 1) % self.plan.templates.len() as u32;
+        let at_once = match self.plan.reconnect {
+            Reconnect::Now => true,
+            Reconnect::Backoff => false,
+            Reconnect::Auto | Reconnect::Never => progressed,
+        };
+        if at_once {
             conn.phase = Phase::Waiting;
             self.to_open.push_back(index);
         } else {
@@ -212,14 +241,21 @@ impl Worker<'_> {
             }
         }
         if now >= self.next_scan {
-            let pause = (self.plan.timeout / 8).clamp(SCAN_MIN, SCAN_MAX);
+            let timeouts = (self.plan.timeout, self.plan.connect_timeout);
+            let pause = (timeouts.0.min(timeouts.1) / 8).clamp(SCAN_MIN, SCAN_MAX);
             self.next_scan = now + clock::nanos(pause);
-            self.find_stuck(now.saturating_sub(clock::nanos(self.plan.timeout)));
+            self.find_stuck(now);
         }
     }
 
-    fn find_stuck(&mut self, earlier: Nanos) {
+    fn find_stuck(&mut self, now: Nanos) {
+        let before = |time| now.saturating_sub(clock::nanos(time));
+        let (timeout, connect) = (before(self.plan.timeout), before(self.plan.connect_timeout));
         for (index, conn) in (0u32..).zip(&mut self.conns) {
+            let earlier = match conn.phase {
+                Phase::Connecting => connect,
+                _ => timeout,
+            };
             if conn.is_stuck_since(earlier) {
                 conn.end = Some(match conn.phase {
                     Phase::Connecting => End::ConnectFailed(libc::ETIMEDOUT),

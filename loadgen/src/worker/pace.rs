@@ -9,10 +9,7 @@ use crate::{
     rate::Schedule,
     record::OpenTally,
 };
-use std::{collections::VecDeque, io, time::Duration};
-
-/// A wait shorter than this is not worth a sleep, which takes about as long itself.
-const SPIN: Nanos = 3_000;
+use std::collections::VecDeque;
 
 /// What is due when, and what is free.
 #[derive(Debug)]
@@ -28,6 +25,8 @@ pub(super) struct Pace {
     free: VecDeque<u32>,
     /// How long a request may wait.
     deadline: Nanos,
+    /// Requests that may still fall due.
+    left: u64,
 }
 
 impl Pace {
@@ -41,6 +40,7 @@ impl Pace {
             queue: VecDeque::new(),
             free: VecDeque::new(),
             deadline: deadline.map_or(NEVER, clock::nanos),
+            left: u64::MAX,
         })
     }
 
@@ -53,7 +53,7 @@ impl Pace {
     }
 
     fn advance(&mut self) {
-        let next = self.schedule.next();
+        let next = self.schedule.next().filter(|_| self.left > 0);
         self.next = next.map_or(NEVER, |after| self.origin.saturating_add(after));
     }
 
@@ -63,6 +63,7 @@ impl Pace {
             tally.due += 1;
             tally.lag.record(now.saturating_sub(self.next), 1);
             self.queue.push_back(self.next);
+            self.left -= 1;
             self.advance();
         }
     }
@@ -108,6 +109,24 @@ impl Pace {
         None
     }
 
+    /// No more than `count` requests fall due from now on.
+    pub(super) fn limit(&mut self, count: u64) {
+        self.left = count;
+        if count == 0 {
+            self.next = NEVER;
+        }
+    }
+
+    /// Whether nothing falls due any more.
+    pub(super) fn is_spent(&self) -> bool {
+        self.left == 0
+    }
+
+    /// When the next request is due.
+    pub(super) fn next_due(&self) -> Nanos {
+        self.next
+    }
+
     /// Requests that are due and not given to a connection.
     pub(super) fn queued(&self) -> u64 {
         self.queue.len() as u64
@@ -115,20 +134,6 @@ impl Pace {
 }
 
 impl Worker<'_> {
-    /// Enters the ring until something completes or a request is due.
-    pub(super) fn wait_paced(&mut self) -> io::Result<()> {
-        let next = match &self.pace {
-            Some(pace) if !self.stages.is_draining() => pace.next,
-            _ => NEVER,
-        };
-        let now = clock::now();
-        if next <= now + SPIN {
-            return self.ring.enter(0, None);
-        }
-        let until = next.min(now + clock::nanos(super::TICK));
-        self.ring.enter_until(1, Duration::from_nanos(until))
-    }
-
     /// Gives what is due to connections that are free, as far as there are any.
     pub(super) fn dispatch(&mut self) {
         let Some(mut pace) = self.pace.take() else {

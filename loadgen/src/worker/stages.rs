@@ -152,6 +152,7 @@ impl Worker<'_> {
             stages.cpu = CpuUse::reading(now);
             self.record.tally.clear();
             stages.windows.begin(self.control.start());
+            self.begin_budget();
             // The window may be over already (interrupted, or this thread did not run for its length).
             self.change_stage(now);
         } else {
@@ -165,6 +166,40 @@ impl Worker<'_> {
             stages.ledger.queued_at_end = queued;
             stages.cpu = CpuUse::reading(now).since(stages.cpu);
             stages.window = Some(self.record.tally.clone());
+        }
+    }
+
+    /// The requests of the window may be sent, when they are limited.
+    fn begin_budget(&mut self) {
+        let Some(budget) = self.window_budget else {
+            return;
+        };
+        self.budget = budget;
+        if let Some(pace) = &mut self.pace {
+            pace.limit(budget);
+            // Those that fall due are counted, and what was due before is not theirs.
+            self.budget = u64::MAX;
+        }
+        for (index, conn) in (0u32..).zip(&mut self.conns) {
+            Self::touch(conn, &mut self.touched, index);
+        }
+    }
+
+    /// Says so, once, when every request of the window has ended.
+    #[cold]
+    pub(super) fn look_for_the_end(&mut self, now: Nanos) {
+        let is_spent = match &self.pace {
+            Some(pace) => pace.is_spent(),
+            None => self.budget == 0,
+        };
+        if self.is_done || !is_spent || self.stages.stage != Stage::Window {
+            return;
+        }
+        let ledger = &self.stages.ledger;
+        let books = &self.record.books;
+        if ledger.in_flight_at_start + books.sent == books.ended() && self.queued() == 0 {
+            self.is_done = true;
+            self.control.worker_done(now);
         }
     }
 

@@ -14,6 +14,7 @@ mod connections;
 mod files;
 mod gates;
 mod html;
+mod limits;
 mod merge;
 mod rate;
 mod recipes;

@@ -3,10 +3,11 @@
 use std::{
     fmt, mem,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    os::fd::RawFd,
+    os::{fd::RawFd, unix::ffi::OsStrExt},
+    path::Path,
 };
 
-/// An IPv4 or IPv6 address and port as a `sockaddr`, for [`op::connect`](crate::op::connect).
+/// An IPv4 or IPv6 address and port, or the path of a unix socket, as a `sockaddr`, for [`op::connect`](crate::op::connect).
 #[derive(Clone, Copy)]
 pub struct SocketAddress {
     storage: libc::sockaddr_storage,
@@ -14,7 +15,26 @@ pub struct SocketAddress {
 }
 
 impl SocketAddress {
-    /// The address's family, `AF_INET` or `AF_INET6`.
+    /// The address of a unix socket in the file system; `None` when the path is too long (107 bytes fit), empty or has
+    /// a NUL in it.
+    pub fn unix(path: &Path) -> Option<Self> {
+        let bytes = path.as_os_str().as_bytes();
+        let mut address = libc::sockaddr_un {
+            sun_family: libc::AF_UNIX as libc::sa_family_t,
+            sun_path: [0; 108],
+        };
+        // The last byte stays 0.
+        let room = address.sun_path.len() - 1;
+        if bytes.is_empty() || bytes.len() > room || bytes.contains(&0) {
+            return None;
+        }
+        for (to, from) in address.sun_path.iter_mut().zip(bytes) {
+            *to = from.cast_signed() as libc::c_char;
+        }
+        Some(Self::holding(address))
+    }
+
+    /// The address's family, `AF_INET`, `AF_INET6` or `AF_UNIX`.
     pub fn family(&self) -> libc::c_int {
         libc::c_int::from(self.storage.ss_family)
     }
@@ -130,6 +150,16 @@ mod tests {
                 Some(client.local_addr().unwrap())
             );
             assert_eq!(peer_address(listener.as_raw_fd()), None);
+        }
+    }
+
+    #[test]
+    fn paths_have_to_fit() {
+        let at = |path: &str| SocketAddress::unix(Path::new(path));
+        assert_eq!(at("/tmp/x").map(|at| at.family()), Some(libc::AF_UNIX));
+        assert!(at(&"x".repeat(107)).is_some());
+        for path in ["", "a\0b", &"x".repeat(108)] {
+            assert!(at(path).is_none(), "{path}");
         }
     }
 

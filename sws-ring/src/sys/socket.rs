@@ -1,5 +1,6 @@
 //! Socket calls on the raw descriptors that completions carry.
 
+use super::SocketAddress;
 use std::{io, os::fd::RawFd};
 
 fn check(result: libc::c_int) -> io::Result<()> {
@@ -10,7 +11,7 @@ fn check(result: libc::c_int) -> io::Result<()> {
     }
 }
 
-/// Makes a TCP socket (close-on-exec) for an address family, `AF_INET` or `AF_INET6`.
+/// Makes a stream socket (close-on-exec) for an address family: TCP for `AF_INET` and `AF_INET6`, or `AF_UNIX`.
 pub fn tcp_socket(family: libc::c_int) -> io::Result<RawFd> {
     // SAFETY: touches no memory.
     let fd = unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
@@ -18,6 +19,19 @@ pub fn tcp_socket(family: libc::c_int) -> io::Result<RawFd> {
         return Err(io::Error::last_os_error());
     }
     Ok(fd)
+}
+
+/// Lets a socket connect from an address, whose port is only chosen by the connect (`IP_BIND_ADDRESS_NO_PORT`, for
+/// both families), so that the same port serves connections to different targets. The address's port is 0.
+pub fn bind_source(fd: RawFd, source: &SocketAddress) -> io::Result<()> {
+    set(
+        fd,
+        libc::SOL_IP,
+        libc::IP_BIND_ADDRESS_NO_PORT,
+        1 as libc::c_int,
+    )?;
+    // SAFETY: the pointer and the length are those of one address, which lives through the call.
+    check(unsafe { libc::bind(fd, source.as_ptr(), source.len()) })
 }
 
 /// Closes a descriptor that the caller owns. The descriptor is gone whatever is returned.
