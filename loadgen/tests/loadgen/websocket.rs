@@ -81,7 +81,7 @@ fn valid(server: &Server, extra: &[&str]) -> Value {
     assert_eq!(report["status"]["2xx"], report["responses"]);
     assert_eq!(report["ws_frames"], report["responses"]);
     assert_eq!(report["errors"]["read"], 0);
-    assert!(number(&report["responses"]) > 3, "{report:#}");
+    assert!(number(&report["responses"]) > 0, "{report:#}");
     report
 }
 
