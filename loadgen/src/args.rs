@@ -307,7 +307,8 @@ fn as_rate(value: &Path) -> Option<&str> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cpus(pub Vec<usize>);
 
-fn parse_cpus(text: &str) -> Result<Cpus, String> {
+/// Reads them.
+pub(crate) fn parse_cpus(text: &str) -> Result<Cpus, String> {
     let error = || format!("`{text}` is no list of CPUs; write it like 0-3,8,10-11");
     let number = |text: &str| -> Result<usize, String> {
         text.parse()

@@ -10,6 +10,7 @@
 
 mod args;
 mod books;
+mod calibration;
 mod clock;
 mod conn;
 mod control;
@@ -20,6 +21,7 @@ mod gates;
 mod histogram;
 mod html;
 mod inflight;
+mod machine;
 mod pending;
 mod plan;
 mod rate;
@@ -86,6 +88,7 @@ fn measure() -> Result<u8, Failure> {
     }
     let outcome = run::run(&plan, &signals)?;
     let mut verdict = Verdict::of(&plan, &outcome);
+    verdict.compare(&outcome, session.limits.as_ref());
     let run = report::json::run(&session, &plan, &outcome, &verdict).map_err(Failure::Output)?;
     verdict.pass_gates(&run, &options);
     let json =

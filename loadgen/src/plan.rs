@@ -20,7 +20,7 @@ use std::{
 use sws_ring::sys::{self, SocketAddress};
 
 /// Descriptors beside the connections: standard streams, rings, and room for what is being closed.
-const SPARE_DESCRIPTORS: u64 = 64;
+pub(crate) const SPARE_DESCRIPTORS: u64 = 64;
 
 const WARMUP_MIN: Duration = Duration::from_millis(100);
 

@@ -1,7 +1,7 @@
 //! Which run this is, and the files that it leaves.
 
 use super::{DerivedFiles, Host, Options, Pending, RunFile};
-use crate::{clock, error::Failure, plan::Plan};
+use crate::{calibration::Limits, clock, error::Failure, plan::Plan};
 use clap::{ArgMatches, Command};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +24,8 @@ pub(crate) struct Session {
     pub config: String,
     pub labels: BTreeMap<String, String>,
     pub host: Host,
+    /// What this client can do at most, if it was calibrated.
+    pub limits: Option<Limits>,
     /// Where the result goes.
     pub output: Option<PathBuf>,
 }
@@ -57,6 +59,7 @@ impl Session {
                 .collect(),
             config: config(command, matches),
             labels: options.labels.iter().cloned().collect(),
+            limits: Limits::of(plan, &host),
             host,
             output: options.output.clone(),
         }

@@ -310,6 +310,9 @@ struct ClientUse<'a> {
     cpu_us_per_answer: f64,
     busy_max: f64,
     cpus_busy: f64,
+    /// What `calibrate` found, if it was run for such a client.
+    ceiling_rps: Option<f64>,
+    latency_floor_ns: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -405,7 +408,7 @@ impl<'a> Report<'a> {
                 .map(|(code, count)| (code.to_string(), count))
                 .collect(),
             errors_detail: ErrorsDetail::new(plan, outcome),
-            client: ClientUse::new(&session.host, outcome),
+            client: ClientUse::new(session, outcome),
             verdict: Judgement::new(plan, outcome, verdict),
             gates: &verdict.gates,
         }
@@ -670,12 +673,14 @@ impl SocketErrors {
 }
 
 impl<'a> ClientUse<'a> {
-    fn new(host: &'a Host, outcome: &Outcome) -> Self {
+    fn new(session: &'a Session, outcome: &Outcome) -> Self {
         let client = &outcome.client;
         let cpu = (client.user + client.system).as_secs_f64();
         let answers = outcome.ledger.window.answered() as f64;
         Self {
-            host,
+            host: &session.host,
+            ceiling_rps: session.limits.map(|limits| limits.ceiling_rps),
+            latency_floor_ns: session.limits.map(|limits| limits.floor_ns),
             cpu_sec: rounded(cpu, 1e6),
             user_sec: rounded(client.user.as_secs_f64(), 1e6),
             sys_sec: rounded(client.system.as_secs_f64(), 1e6),

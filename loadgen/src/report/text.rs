@@ -268,6 +268,15 @@ fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
 }
 
 fn judgement(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
+    if let Some((limits, part)) = &verdict.limits {
+        writeln!(
+            out,
+            "  Ceiling:  this client can do {}/s here, of which {:.0}% were reached; its floor is {}",
+            count(limits.ceiling_rps),
+            part * 100.0,
+            latency(limits.floor_ns)
+        )?;
+    }
     if verdict.valid {
         match verdict.bound() {
             "rate" => writeln!(out, "  Verdict:  RATE-BOUND, valid")?,

@@ -8,9 +8,11 @@
 mod accuracy;
 mod answers;
 mod arena_output;
+mod calibrate;
 mod command_line;
 mod compare;
 mod connections;
+mod doctor;
 mod files;
 mod gates;
 mod html;

@@ -3,6 +3,7 @@
 use crate::schema;
 use serde_json::Value;
 use std::{
+    ffi::OsStr,
     io::{Read, Write},
     process::{Child, Command, Stdio},
     thread,
@@ -23,13 +24,24 @@ pub(crate) struct Output {
 
 /// Starts the binary.
 pub(crate) fn start(args: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_loadgen"))
+    command(args).spawn().unwrap()
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command
         .args(args)
+        // What was found out about this machine before is no part of a test.
+        .env("XDG_CACHE_HOME", "/dev/null")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs the binary to its end, with one more variable in its environment.
+pub(crate) fn run_with(args: &[&str], name: &str, value: impl AsRef<OsStr>) -> Output {
+    finish(command(args).env(name, value).spawn().unwrap())
 }
 
 /// Runs the binary to its end.

@@ -217,6 +217,12 @@ fn client(files: &[RunFile], merged: &mut Value) {
     for key in ["busy_max", "cpus_busy"] {
         client[key] = numbers(key).into_iter().fold(0.0, f64::max).into();
     }
+    // The ceiling of all is known when that of each is.
+    let (ceilings, floors) = (numbers("ceiling_rps"), numbers("latency_floor_ns"));
+    let known = ceilings.len() == files.len();
+    client["ceiling_rps"] = json!(known.then(|| rounded(ceilings.iter().sum(), 1e2)));
+    client["latency_floor_ns"] =
+        json!(known.then(|| floors.into_iter().fold(0.0, f64::max) as u64));
     let micros = per(client["cpu_sec"].as_f64().unwrap_or(0.0) * 1e6, answers);
     client["cpu_us_per_answer"] = rounded(micros, 1e4).into();
     let all = |pointer: &str| files.iter().all(|file| file.flag(pointer) == Some(true));
