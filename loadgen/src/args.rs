@@ -1,5 +1,7 @@
 //! The command line, before anything in it is looked up or opened.
 
+mod hold;
+
 use crate::{
     duration, files,
     rate::{self, Arrival, Rate},
@@ -12,6 +14,8 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+pub(crate) use hold::WsMode;
 
 /// Above this depth the answers of one connection queue behind each other for longer than anything measures.
 const PIPELINE_MAX: u64 = 1024;
@@ -97,9 +101,13 @@ pub(crate) struct Args {
     #[arg(short = 'q', long, value_name = "RATE", value_parser = Rate::parse)]
     pub rate: Option<Rate>,
 
-    /// How the requests of --rate follow each other
-    #[arg(long, value_name = "KIND", value_enum, default_value = "uniform")]
+    /// How the requests of --rate follow each other: uniform (evenly), poisson (with exponential gaps, as from many users
+    /// who know nothing of each other), burst:N (N at once)
+    #[arg(long, value_name = "KIND", default_value = "uniform", value_parser = Arrival::parse)]
     pub arrival: Arrival,
+
+    #[command(flatten)]
+    pub hold: hold::Hold,
 
     /// With --rate: drop requests that have waited longer than this for a free connection, and count them
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
@@ -278,7 +286,7 @@ impl Args {
     /// The message to be echoed, when the run is one of WebSocket.
     pub(crate) fn message(&self) -> Option<&str> {
         match &self.ws_msg {
-            None => self.ws.then_some(ARENA_MESSAGE),
+            None => (self.ws || self.hold.ws_mode.is_some()).then_some(ARENA_MESSAGE),
             given => given.as_deref(),
         }
     }

@@ -14,6 +14,7 @@ use sws_proto::{
     http1::answer::{Answer, AnswerError, AnswerParser, BodySink},
     ws::{self, handshake::client::Rejected},
 };
+use sws_ring::sys;
 
 /// The life of a connection's slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -465,6 +466,16 @@ impl Conn {
             Phase::Closed | Phase::Waiting => false,
         };
         waits && self.progress < earlier && self.end.is_none()
+    }
+
+    /// Notes that the server ends a connection which is meant to last and owes nothing.
+    #[cold]
+    pub(crate) fn note_drop(&self, end: End, now: Nanos, number: u32, trouble: &mut Trouble) {
+        if self.phase == Phase::Active && self.in_flight.count() == 0 {
+            trouble.dropped.add(end, self.progress, now, || {
+                (number, sys::local_address(self.fd))
+            });
+        }
     }
 
     /// Writes off what is still in flight, by the reason why the connection ends.

@@ -19,6 +19,7 @@ mod error;
 mod files;
 mod gates;
 mod histogram;
+mod hold;
 mod html;
 mod inflight;
 mod machine;

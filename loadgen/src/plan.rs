@@ -1,8 +1,9 @@
 //! The command line, checked and looked up: everything that a run needs to know.
 
 use crate::{
-    args::{Args, Close, Cpus, Reconnect},
+    args::{Args, Close, Cpus, Reconnect, WsMode},
     error::Failure,
+    hold::Hold,
     rate::{Arrival, Rate, Schedule},
     rng::Rng,
     socket::Upgrade,
@@ -23,6 +24,8 @@ use sws_ring::sys::{self, SocketAddress};
 pub(crate) const SPARE_DESCRIPTORS: u64 = 64;
 
 const WARMUP_MIN: Duration = Duration::from_millis(100);
+/// How long connections that are to be held may take to come up, beside what --connect-rate takes.
+const HOLD_PATIENCE: Duration = Duration::from_secs(15);
 
 /// One run.
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub(crate) struct Plan {
     pub requests: Option<u64>,
     /// Whether nothing is sent before the window.
     pub holds: bool,
+    /// What connections are held for, when they are not kept busy.
+    pub hold: Option<Hold>,
     /// Shortest and longest pause of a connection before its next request.
     pub think: Option<(Duration, Duration)>,
     pub close: Close,
@@ -126,11 +131,16 @@ impl Plan {
             check_descriptors(connections, threads, limit.soft)?;
         }
         let open = open(&args)?;
+        let hold = Hold::new(&args)?;
         let expect_body = args.expect_body.as_deref().map(expected_body).transpose()?;
-        let warmup = warmup(args.warmup, args.duration);
+        let warmup = warmup(args.warmup, args.duration, hold);
+        let connect_gap = args
+            .connect_rate
+            .map(|rate| Duration::from_secs(share.of.into()) / rate);
+        let opening = connect_gap.map_or(Duration::ZERO, |gap| gap * connections);
         let start_at = args
             .start_at
-            .map(|at| at.resolve(warmup, SystemTime::now()))
+            .map(|at| at.resolve(warmup, opening, SystemTime::now()))
             .transpose()?;
         Ok(Self {
             address: target.address.for_kernel()?,
@@ -146,12 +156,11 @@ impl Plan {
             duration: args.duration,
             requests: args.requests.map(|total| share.part(total)),
             holds: args.requests.is_some() && args.warmup.is_none(),
+            hold,
             think: args.think,
             close: args.close,
             reconnect: args.reconnect,
-            connect_gap: args
-                .connect_rate
-                .map(|rate| Duration::from_secs(share.of.into()) / rate),
+            connect_gap,
             connect_timeout: args.connect_timeout.unwrap_or(args.timeout),
             open,
             warmup,
@@ -212,6 +221,11 @@ impl Plan {
             .map_or(Duration::ZERO, |gap| gap * self.connections)
     }
 
+    /// Whether requests are sent at all.
+    pub(crate) fn sends(&self) -> bool {
+        self.hold.is_none() || self.open.is_some()
+    }
+
     /// Whether connections are closed after a number of requests.
     pub(crate) fn has_quota(&self) -> bool {
         self.quota != u64::MAX
@@ -248,7 +262,8 @@ fn requests(args: &Args, seed: u64) -> Result<(Target, Vec<Template>, Option<Upg
         Some(text) => {
             let message = Template::message(target.path.clone(), text, depth)?;
             let mut rng = Rng::new(seed, u64::MAX);
-            upgrade = Some(Upgrade::new(&target, &message, &mut rng));
+            let pushes = args.hold.ws_mode == Some(WsMode::Push);
+            upgrade = Some(Upgrade::new(&target, &message, pushes, &mut rng));
             message
         }
         None => Template::get(&target.authority, &target.path, depth)?,
@@ -318,11 +333,16 @@ fn open(args: &Args) -> Result<Option<Open>, Failure> {
     }))
 }
 
-fn warmup(asked: Option<Duration>, duration: Duration) -> Warmup {
+fn warmup(asked: Option<Duration>, duration: Duration, hold: Option<Hold>) -> Warmup {
     let min = WARMUP_MIN;
-    match asked {
-        Some(fixed) => Warmup::Fixed(fixed),
-        None => Warmup::UntilConnected {
+    match (asked, hold) {
+        (Some(fixed), _) => Warmup::Fixed(fixed),
+        // There is nothing to measure before they are up.
+        (None, Some(_)) => Warmup::UntilConnected {
+            min,
+            max: HOLD_PATIENCE,
+        },
+        (None, None) => Warmup::UntilConnected {
             min,
             max: (duration / 10).max(min),
         },
@@ -417,7 +437,7 @@ mod tests {
 
     #[test]
     fn warm_up_is_bounded_by_the_duration() {
-        let bounds = |seconds| warmup(None, Duration::from_secs(seconds));
+        let bounds = |seconds| warmup(None, Duration::from_secs(seconds), None);
         let min = Duration::from_millis(100);
         assert_eq!(bounds(1), Warmup::UntilConnected { min, max: min });
         let max = Duration::from_millis(500);

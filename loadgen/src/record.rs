@@ -14,6 +14,8 @@ const ECHO_STATUS: usize = 200;
 pub(crate) struct Tally {
     pub bytes: u64,
     pub reconnects: u64,
+    /// Messages that the server sent by itself, where that is wanted.
+    pub pushed: u64,
     /// Answers by status code. An answer with a wrong body is in none: it is no success of any class.
     codes: Box<[u64; STATUS_COUNT]>,
     pub templates: Vec<TemplateTally>,
@@ -107,6 +109,7 @@ impl Tally {
         Ok(Self {
             bytes: 0,
             reconnects: 0,
+            pushed: 0,
             codes: Box::new([0; STATUS_COUNT]),
             templates: templates.collect::<Result<_, Failure>>()?,
             latencies: Latencies::new()?,
@@ -137,6 +140,7 @@ impl Tally {
     pub(crate) fn clear(&mut self) {
         self.bytes = 0;
         self.reconnects = 0;
+        self.pushed = 0;
         self.codes.fill(0);
         self.latencies.clear();
         if let Some(open) = &mut self.open {
@@ -155,6 +159,7 @@ impl Tally {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.bytes += other.bytes;
         self.reconnects += other.reconnects;
+        self.pushed += other.pushed;
         for (sum, count) in self.codes.iter_mut().zip(other.codes.iter()) {
             *sum += count;
         }

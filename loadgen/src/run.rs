@@ -5,6 +5,7 @@ use crate::{
     clock::{self, Nanos},
     control::Control,
     error::Failure,
+    hold::{self, Memory},
     plan::{Plan, Warmup},
     record::Tally,
     signals::{Signals, Stop},
@@ -46,6 +47,8 @@ pub(crate) struct Outcome {
     /// The whole run.
     pub trouble: Trouble,
     pub client: Client,
+    pub hold: hold::Tally,
+    pub memory: Memory,
     /// Connections that were up at least once.
     pub connected: usize,
     /// Connections that owed an answer and had been silent for long when the run was over.
@@ -73,8 +76,10 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
     let features = Features::detect().map_err(|error| Failure::Machine(error.to_string()))?;
     let fire_and_forget = features.fire_and_forget && !plan.tracked_sends;
     let control = Control::new();
+    let memory_before = Memory::now();
     let early = plan.start_at.and_then(|at| {
-        let begin = start_at::instant(at).saturating_sub(clock::nanos(start_at::lead(plan.warmup)));
+        let lead = start_at::lead(plan.warmup, plan.opening());
+        let begin = start_at::instant(at).saturating_sub(clock::nanos(lead));
         wait_until(begin, &control, signals)
     });
     thread::scope(|scope| {
@@ -118,7 +123,11 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
         }
         match failure {
             Some(failure) => Err(failure),
-            None => sum(plan, &borders, reports),
+            None => {
+                let mut outcome = sum(plan, &borders, reports)?;
+                outcome.memory.before = memory_before;
+                Ok(outcome)
+            }
         }
     })
 }
@@ -144,6 +153,8 @@ struct Borders {
     begin: Nanos,
     start: Nanos,
     end: Nanos,
+    /// Memory of this process at the end.
+    memory: u64,
     stop: Option<Stop>,
 }
 
@@ -199,13 +210,18 @@ fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>)
         begin,
         start,
         end,
+        memory: Memory::now(),
         stop,
     }
 }
 
 /// Waits until every connection is up, so that nothing is due before there is something to send it on.
 fn connect(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> Option<Stop> {
-    let latest = begin + clock::nanos(CONNECT_PATIENCE + plan.opening());
+    let patience = match (plan.hold, plan.warmup) {
+        (Some(_), Warmup::UntilConnected { max, .. }) => max,
+        _ => CONNECT_PATIENCE,
+    };
+    let latest = begin + clock::nanos(patience + plan.opening());
     let mut stop = None;
     while stop.is_none()
         && control.workers_connected() < plan.threads
@@ -272,6 +288,11 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         start_unix: clock::unix(borders.start),
         trouble: Trouble::default(),
         client: Client::default(),
+        hold: hold::Tally::default(),
+        memory: Memory {
+            before: 0,
+            with_connections: borders.memory,
+        },
         connected: 0,
         silent: 0,
         dropped: 0,
@@ -283,6 +304,7 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         outcome.ledger += report.ledger;
         outcome.tally.merge(&report.tally);
         outcome.trouble += &report.trouble;
+        outcome.hold += report.hold;
         outcome.connected += report.connected;
         outcome.silent += report.silent;
         outcome.dropped += u64::from(report.dropped);

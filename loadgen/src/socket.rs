@@ -11,6 +11,8 @@ use sws_proto::ws::{
 
 /// An echo may be longer than its message by this much before it is not even read to its end.
 const EXCESS_MAX: usize = 1 << 20;
+/// The longest message that a server may send by itself.
+const PUSHED_BYTES_MAX: usize = 64 << 20;
 /// The mask of pongs, whose payload is the server's own.
 const PONG_MASK: [u8; 4] = [0; 4];
 
@@ -23,6 +25,8 @@ pub(crate) struct Upgrade {
     /// generator have; that one has the same in every run.
     pub key: Key,
     echo: Echo,
+    /// Whether messages that answer nothing are what the run is for.
+    pub pushes: bool,
     message_bytes_max: u32,
 }
 
@@ -37,7 +41,7 @@ enum Echo {
 
 impl Upgrade {
     /// For connections that carry this message.
-    pub(crate) fn new(target: &Target, message: &Template, rng: &mut Rng) -> Self {
+    pub(crate) fn new(target: &Target, message: &Template, pushes: bool, rng: &mut Rng) -> Self {
         let mut nonce = [0; 16];
         for part in nonce.chunks_exact_mut(8) {
             part.copy_from_slice(&rng.between(0, u64::MAX).to_le_bytes());
@@ -57,8 +61,13 @@ impl Upgrade {
                 Some(payload) => Echo::Fixed(payload),
                 None => Echo::Varying(message.payload_len()),
             },
-            message_bytes_max: u32::try_from(message.payload_len() + EXCESS_MAX)
-                .unwrap_or(u32::MAX),
+            pushes,
+            message_bytes_max: u32::try_from(if pushes {
+                PUSHED_BYTES_MAX
+            } else {
+                message.payload_len() + EXCESS_MAX
+            })
+            .unwrap_or(u32::MAX),
         }
     }
 }
@@ -113,8 +122,8 @@ impl Socket {
 
     /// Moves that over what `out` holds.
     pub(crate) fn take_control(&mut self, out: &mut Vec<u8>) {
-        out.clear();
-        out.append(&mut self.control);
+        // With its memory: idle connections are many.
+        *out = std::mem::take(&mut self.control);
     }
 
     /// Remembers the payload of a message that is about to be sent.
@@ -140,11 +149,14 @@ impl Socket {
             self.unread.extend_from_slice(rest);
             return heard;
         }
+        let was_upgraded = self.upgraded;
         let mut joined = std::mem::take(&mut self.unread);
         joined.extend_from_slice(bytes);
         let (heard, rest) = self.receive_joined(&joined, owed, record, trouble);
         joined.drain(..joined.len() - rest);
-        self.unread = joined;
+        if was_upgraded || rest > 0 {
+            self.unread = joined;
+        }
         heard
     }
 
@@ -188,6 +200,9 @@ impl Socket {
         let mut scratch = std::mem::take(&mut record.scratch);
         loop {
             match self.decoder.decode(&mut input, &mut scratch) {
+                Ok(Some(Event::Message(_))) if heard.answered == owed && upgrade.pushes => {
+                    record.tally.pushed += 1;
+                }
                 Ok(Some(Event::Message(_))) if heard.answered == owed => trouble.unsolicited += 1,
                 Ok(Some(Event::Message(message))) => {
                     heard.answered += 1;

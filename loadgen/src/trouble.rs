@@ -1,5 +1,6 @@
 //! What went wrong, counted by kind over the whole run: warm-up, window and drain.
 
+use crate::hold::Dropped;
 use std::{collections::BTreeMap, ops::AddAssign};
 use sws_proto::{
     http1::answer::AnswerError,
@@ -35,6 +36,8 @@ pub(crate) struct Trouble {
     pub out_of_order: u64,
     /// Close frames that the server sent, by code. What they did to messages is in the books.
     pub close_frames: BTreeMap<Option<u16>, u64>,
+    /// Where connections are held: those that the server has ended while nothing was owed.
+    pub dropped: Dropped,
     /// Not trouble, but good to know: upgrades that succeeded.
     pub upgrades: u64,
     /// Sends that the socket took only in part.
@@ -111,6 +114,7 @@ impl AddAssign<&Self> for Trouble {
         for (code, count) in &other.close_frames {
             *self.close_frames.entry(*code).or_default() += count;
         }
+        self.dropped += &other.dropped;
         self.upgrades_cut += other.upgrades_cut;
         self.wrong_opcode += other.wrong_opcode;
         self.out_of_order += other.out_of_order;

@@ -1,5 +1,7 @@
 //! What the numbers of a run are worth.
 
+mod hold;
+
 use crate::{
     calibration::Limits,
     duration::display,
@@ -58,6 +60,7 @@ impl Verdict {
         upgrades(outcome, &mut problems);
         echoes(outcome, &mut problems);
         connections(plan, outcome, &mut problems);
+        hold::drops(outcome, &mut problems);
         if !balanced {
             problems.push("the books do not balance: this is a bug of this program".into());
         }
@@ -67,15 +70,16 @@ impl Verdict {
                 outcome.dropped
             ));
         }
-        let nothing = outcome.ledger.window.answered() == 0;
-        if nothing {
-            problems.insert(0, "no request was answered in the window".into());
+        let nothing = hold::nothing(plan, outcome);
+        if let Some(nothing) = nothing {
+            problems.insert(0, nothing.into());
         }
-        let nothing_came = nothing
+        let nothing_came = nothing.is_some()
             && outcome.trouble.malformed_total() == 0
             && outcome.trouble.bad_frames_total() == 0
             && outcome.trouble.rejected_total() == 0
             && outcome.trouble.unsolicited == 0
+            && outcome.trouble.dropped.total() == 0
             && outcome.ledger.total().cut_short == 0;
         let exit_code = match outcome.stop {
             Some(stop) => exit::SIGNAL_BASE + stop.number(),

@@ -61,6 +61,8 @@ struct Cold {
     /// Connections in a row that ended without an answer.
     failures: u32,
     has_been_up: bool,
+    /// A request was answered on an earlier connection.
+    has_answered: bool,
 }
 
 pub(crate) struct Worker<'p> {
@@ -126,6 +128,7 @@ impl<'p> Worker<'p> {
             rendered: Vec::new(),
             failures: 0,
             has_been_up: false,
+            has_answered: false,
         });
         Ok(Self {
             ring,
@@ -144,7 +147,11 @@ impl<'p> Worker<'p> {
             timers: Timers::default(),
             pace: pace::Pace::new(plan, number).map(Box::new),
             pauses: pauses::Pauses::new(plan, number).map(Box::new),
-            budget: if plan.holds { 0 } else { u64::MAX },
+            budget: if plan.holds || !plan.sends() {
+                0
+            } else {
+                u64::MAX
+            },
             window_budget: plan.requests_of(number),
             is_done: false,
             next_tick: 0,

@@ -1,6 +1,8 @@
 //! The JSON report: the keys that the arena's generator has, with their names, units and places, then ours in
 //! named objects. Times in our objects are nanoseconds.
 
+mod hold;
+
 use super::units::per;
 use crate::{
     books::Books,
@@ -14,6 +16,7 @@ use crate::{
     verdict::{close_name, errno_text},
     windows::Row,
 };
+use hold::Held;
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -90,6 +93,8 @@ struct Report<'a> {
     latency: Latency,
     codes: BTreeMap<String, u64>,
     errors_detail: ErrorsDetail,
+    /// Only where connections are held.
+    hold: Option<Held<'a>>,
     windows: &'a [Row],
     client: ClientUse<'a>,
     verdict: Judgement<'a>,
@@ -154,7 +159,7 @@ struct PerTemplate<'a> {
 struct Load<'a> {
     model: &'a str,
     #[serde(flatten)]
-    open: Option<OpenLoad<'a>>,
+    open: Option<OpenLoad>,
     /// With -n.
     requests: Option<u64>,
     requests_per_connection: Option<u64>,
@@ -165,8 +170,8 @@ struct Load<'a> {
 
 /// Only in an open loop.
 #[derive(Serialize)]
-struct OpenLoad<'a> {
-    arrival: &'a str,
+struct OpenLoad {
+    arrival: String,
     /// Requests per second that were to fall due, and that did.
     rate: String,
     offered_rps: f64,
@@ -401,6 +406,7 @@ impl<'a> Report<'a> {
                     .as_ref()
                     .map(|open| Measured::new(&open.response)),
             },
+            hold: Held::new(plan, outcome),
             windows: &outcome.windows,
             codes: tally
                 .codes()
@@ -415,7 +421,7 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Whether the answers per time of the two halves differ by less than a twentieth.
+/// Whether the answers per time of the two halves differ by less than a twentieth; `None` where there are too few to say.
 pub(crate) fn steady(rows: &[Row]) -> Option<bool> {
     let rows: Vec<&Row> = rows
         .iter()
@@ -428,16 +434,17 @@ pub(crate) fn steady(rows: &[Row]) -> Option<bool> {
     }
     let (first, last) = (answers(&rows[..half]), answers(&rows[rows.len() - half..]));
     let larger = first.max(last);
-    Some(larger > 0.0 && (first - last).abs() / larger < 0.05)
+    (larger > 0.0).then(|| (first - last).abs() / larger < 0.05)
 }
 
 impl<'a> Load<'a> {
     fn new(plan: &'a Plan, outcome: &Outcome, verdict: &Verdict) -> Self {
         Self {
-            model: plan
-                .open
-                .as_ref()
-                .map_or("closed", |open| open.rate.model()),
+            model: match &plan.open {
+                Some(open) => open.rate.model(),
+                None if plan.hold.is_some() => "hold",
+                None => "closed",
+            },
             open: OpenLoad::new(plan, outcome, verdict),
             requests: plan.requests,
             requests_per_connection: plan.has_quota().then_some(plan.quota),
@@ -448,12 +455,12 @@ impl<'a> Load<'a> {
     }
 }
 
-impl<'a> OpenLoad<'a> {
-    fn new(plan: &'a Plan, outcome: &Outcome, verdict: &Verdict) -> Option<Self> {
+impl OpenLoad {
+    fn new(plan: &Plan, outcome: &Outcome, verdict: &Verdict) -> Option<Self> {
         let (open, schedule) = (plan.open.as_ref()?, verdict.schedule.as_ref()?);
         let tally = outcome.tally.open.as_deref()?;
         Some(Self {
-            arrival: open.arrival.name(),
+            arrival: open.arrival.to_string(),
             rate: open.rate.to_string(),
             offered_rps: rounded(schedule.offered, 1e2),
             achieved_ratio: rounded(schedule.achieved, 1e4),

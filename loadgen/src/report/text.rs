@@ -2,9 +2,10 @@
 //! first match of each pattern, so nothing before those lines may contain `Latency`, `requests in`,
 //! `responses`, `2xx=`, `Bandwidth:` or `Reconnects: `.
 
-use super::units::{bandwidth, count, latency, per};
+use super::units::{bandwidth, bytes, count, latency, per};
 use crate::{
-    duration, histogram::Latencies, plan::Plan, run::Outcome, template::Template, verdict::Verdict,
+    duration, histogram::Latencies, hold::Hold, plan::Plan, run::Outcome, template::Template,
+    verdict::Verdict,
 };
 use std::io::{self, Write};
 
@@ -23,10 +24,17 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     writeln!(out, "  Pipeline:  {}", plan.depth)?;
     if plan.upgrade.is_some() {
         let bytes: usize = plan.templates.iter().map(Template::payload_len).sum();
-        writeln!(
-            out,
-            "  Mode:      WebSocket, echo of text messages of {bytes} bytes"
-        )?;
+        match plan.hold {
+            Some(Hold::Push) => writeln!(out, "  Mode:      WebSocket, messages by the server")?,
+            Some(Hold::ConnectOnly) => writeln!(out, "  Mode:      WebSocket, no messages")?,
+            _ => writeln!(
+                out,
+                "  Mode:      WebSocket, echo of text messages of {bytes} bytes"
+            )?,
+        }
+    }
+    if let Some(hold) = plan.hold {
+        writeln!(out, "  Hold:      {}", hold.name())?;
     }
     if plan.has_quota() {
         writeln!(out, "  Req/conn:  {}", plan.quota)?;
@@ -53,7 +61,7 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
             "  Model:     open loop, {} {}/s, {}",
             open.rate.model(),
             open.rate,
-            open.arrival.name()
+            open.arrival
         )?;
     }
     writeln!(out, "  Seed:      {}", plan.seed)?;
@@ -73,6 +81,7 @@ pub(crate) fn result(
     }
     writeln!(out)?;
     offered(out, plan, outcome, verdict)?;
+    held(out, plan, outcome)?;
     own_lines(out, outcome)?;
     judgement(out, verdict)?;
     out.flush()
@@ -197,7 +206,7 @@ fn offered(
         "  Offered:  {}/s, achieved {:.1}%, {}, shed {}, waited for a connection {}",
         count(schedule.offered),
         schedule.achieved * 100.0,
-        open.arrival.name(),
+        open.arrival,
         tally.shed,
         tally.waited
     )?;
@@ -208,6 +217,47 @@ fn offered(
         latency(tally.lag.quantile(0.99)),
         latency(tally.lag.max())
     )
+}
+
+/// What became of connections that were to be held.
+fn held(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Result<()> {
+    let Some(hold) = plan.hold else {
+        return Ok(());
+    };
+    let (tally, connections) = (&outcome.hold, plan.connections);
+    write!(
+        out,
+        "  Held:     {} of {connections} connections at the begin, {} at the end, with {} of memory each",
+        tally.up_at_start,
+        tally.up_at_end,
+        bytes(outcome.memory.per_connection(connections.into()))
+    )?;
+    match hold {
+        Hold::Push => writeln!(
+            out,
+            "\n  Pushed:   {} messages, {}/s",
+            outcome.tally.pushed,
+            count(per(
+                outcome.tally.pushed as f64,
+                outcome.elapsed.as_secs_f64()
+            ))
+        )?,
+        _ if plan.sends() => writeln!(out, ", {} of them used", tally.touched)?,
+        _ => writeln!(out)?,
+    }
+    for named in &outcome.trouble.dropped.first {
+        write!(out, "  Dropped:  connection {}", named.connection)?;
+        if let Some(address) = named.address {
+            write!(out, " from {address}")?;
+        }
+        writeln!(
+            out,
+            ": {} by the server after {} without a byte",
+            named.how,
+            latency(named.idle_ns)
+        )?;
+    }
+    Ok(())
 }
 
 fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {

@@ -126,7 +126,12 @@ impl Worker<'_> {
     /// A connection can carry requests from now on.
     #[cold]
     pub(super) fn came_up(&mut self, index: u32) {
+        let conn = &self.conns[index as usize];
         let cold = &mut self.cold[index as usize];
+        if self.plan.hold.is_some() && !conn.has(flag::SENDING) {
+            // The handshake; it may be long before anything else is sent.
+            cold.rendered = Vec::new();
+        }
         if !cold.has_been_up {
             cold.has_been_up = true;
             self.have_been_up += 1;
@@ -142,6 +147,10 @@ impl Worker<'_> {
         let conn = &mut self.conns[index as usize];
         let Some(end) = conn.end.take() else { return };
         let progressed = conn.has(flag::ANSWERED);
+        if self.plan.hold.is_some() && !self.stages.is_draining() {
+            let number = self.first + index;
+            conn.note_drop(end, now, number, &mut self.trouble);
+        }
         conn.write_off(end, &mut self.record, &mut self.trouble);
         if let (Some(pace), Some(pending)) = (&mut self.pace, &mut conn.pending) {
             pace.take_back(pending.clear());
@@ -157,7 +166,9 @@ impl Worker<'_> {
         }
         self.record.tally.reconnects += 1;
         if progressed {
-            self.cold[index as usize].failures = 0;
+            let cold = &mut self.cold[index as usize];
+            cold.failures = 0;
+            cold.has_answered = true;
         }
         let conn = &mut self.conns[index as usize];
         conn.template = (conn.template + 1) % self.plan.templates.len() as u32;

@@ -4,8 +4,9 @@ use super::{TICK, Worker, kind, lifecycle::reset_on_close};
 use crate::{
     books::Ledger,
     clock::{self, Nanos},
-    conn::flag,
+    conn::{Phase, flag},
     error::Failure,
+    hold,
     record::Tally,
     trouble::Trouble,
     windows::{Window, Windows},
@@ -38,6 +39,7 @@ pub(super) struct Stages {
     window: Option<Tally>,
     windows: Windows,
     cpu: CpuUse,
+    hold: hold::Tally,
     /// When the last answer that is owed had come.
     settled_at: Option<Nanos>,
 }
@@ -100,6 +102,7 @@ pub(crate) struct WorkerReport {
     /// The whole run.
     pub trouble: Trouble,
     pub cpu: CpuUse,
+    pub hold: hold::Tally,
     /// Connections that have been up at least once.
     pub connected: usize,
     /// Connections that had been silent for [`SILENCE`] when the run was over.
@@ -142,6 +145,7 @@ impl Worker<'_> {
         }
         let in_flight = self.in_flight();
         let queued = self.queued();
+        let up = self.up();
         let books = mem::take(&mut self.record.books);
         let stages = &mut self.stages;
         if stages.stage == Stage::Warmup {
@@ -149,6 +153,7 @@ impl Worker<'_> {
             stages.ledger.warmup = books;
             stages.ledger.in_flight_at_start = in_flight;
             stages.ledger.queued_at_start = queued;
+            stages.hold.up_at_start = up;
             stages.cpu = CpuUse::reading(now);
             self.record.tally.clear();
             stages.windows.begin(self.control.start());
@@ -164,6 +169,7 @@ impl Worker<'_> {
             stages.ledger.window = books;
             stages.ledger.in_flight_at_end = in_flight;
             stages.ledger.queued_at_end = queued;
+            stages.hold.up_at_end = up;
             stages.cpu = CpuUse::reading(now).since(stages.cpu);
             stages.window = Some(self.record.tally.clone());
         }
@@ -211,6 +217,20 @@ impl Worker<'_> {
             .sum()
     }
 
+    /// Connections that can carry requests.
+    fn up(&self) -> u64 {
+        let up = self.conns.iter();
+        up.filter(|conn| conn.phase == Phase::Active && conn.end.is_none())
+            .count() as u64
+    }
+
+    /// Connections on which at least one request was answered.
+    fn touched(&self) -> u64 {
+        let all = self.conns.iter().zip(&self.cold);
+        all.filter(|(conn, cold)| cold.has_answered || conn.has(flag::ANSWERED))
+            .count() as u64
+    }
+
     /// Requests that are due and not sent, in an open loop.
     fn queued(&self) -> u64 {
         let pending = self.conns.iter().filter_map(|conn| conn.pending.as_ref());
@@ -240,6 +260,7 @@ impl Worker<'_> {
         let mut stages = mem::take(&mut self.stages);
         stages.ledger.drain = self.record.books;
         stages.ledger.unfinished = self.in_flight();
+        stages.hold.touched = self.touched();
         let tally = stages.window.unwrap_or_else(|| self.record.tally.clone());
         let report = WorkerReport {
             ledger: stages.ledger,
@@ -247,6 +268,7 @@ impl Worker<'_> {
             windows: stages.windows.into_list(),
             trouble: mem::take(&mut self.trouble),
             cpu: stages.cpu,
+            hold: stages.hold,
             connected: self.have_been_up,
             silent: self.silent(),
             dropped: self.ring.dropped_cqes(),

@@ -50,7 +50,12 @@ pub(crate) fn run(args: &[&str]) -> Output {
 }
 
 /// Waits for a started binary.
-pub(crate) fn finish(mut child: Child) -> Output {
+pub(crate) fn finish(child: Child) -> Output {
+    finish_within(child, PATIENCE)
+}
+
+/// The same for a run that is longer than most.
+pub(crate) fn finish_within(mut child: Child, patience: Duration) -> Output {
     let mut stdout = child.stdout.take().unwrap();
     let mut stderr = child.stderr.take().unwrap();
     let out = thread::spawn(move || {
@@ -68,7 +73,7 @@ pub(crate) fn finish(mut child: Child) -> Output {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > patience {
             child.kill().unwrap();
             panic!("the run did not end");
         }

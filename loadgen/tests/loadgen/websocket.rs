@@ -15,7 +15,7 @@ use std::{
 use tungstenite::handshake::derive_accept_key;
 
 /// A final text frame, as its first byte says.
-const TEXT: u8 = 0x81;
+pub(crate) const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
@@ -34,13 +34,13 @@ fn accepting(request: &[u8]) -> String {
     )
 }
 
-fn upgrade(connection: &mut Connection) -> io::Result<()> {
+pub(crate) fn upgrade(connection: &mut Connection) -> io::Result<()> {
     let request = connection.request()?;
     connection.write(accepting(&request).as_bytes())
 }
 
 /// A server's frame: no mask.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {
         short @ 0..126 => bytes.push(short as u8),

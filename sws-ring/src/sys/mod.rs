@@ -9,7 +9,7 @@ mod mapping;
 mod socket;
 mod usage;
 
-pub use address::{SocketAddress, peer_address};
+pub use address::{SocketAddress, local_address, peer_address};
 pub use clock::{monotonic, monotonic_coarse, unix_seconds_coarse};
 pub use cpu::{allowed_cpus, pin_to_cpu};
 pub use event::EventFd;

@@ -1,6 +1,6 @@
 //! Adds up results that belong together.
 
-use super::{belong::Together, open};
+use super::{belong::Together, hold, open};
 use crate::{
     error::Failure,
     files::RunFile,
@@ -51,6 +51,7 @@ pub(super) fn all(files: &[RunFile], together: &Together) -> Result<Value, Failu
     merged["windows"] = json!(rows);
     load(files, &mut merged);
     client(files, &mut merged);
+    hold::sum(files, &mut merged);
     open::load(files, seconds, &mut merged);
     verdict(files, together, seconds, &mut merged);
     merged["id"] = format!("{}-merged", files[0].text("/id").unwrap_or("")).into();
