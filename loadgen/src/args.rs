@@ -1,5 +1,9 @@
 //! The command line, before anything in it is looked up or opened.
 
+mod server;
+
+pub(crate) use server::Server;
+
 use crate::{
     duration, files,
     rate::{self, Arrival, Rate},
@@ -218,6 +222,9 @@ pub(crate) struct Args {
     /// flag is accepted for command lines that ask for it
     #[arg(long)]
     pub cqe_latency: bool,
+
+    #[command(flatten)]
+    pub server: Server,
 
     #[command(flatten)]
     pub output: files::Options,

@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod args;
+mod attend;
 mod books;
 mod clock;
 mod conn;
@@ -40,6 +41,7 @@ mod timers;
 mod trouble;
 mod verbs;
 mod verdict;
+mod watch;
 mod windows;
 mod wire;
 mod worker;

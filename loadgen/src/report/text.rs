@@ -74,6 +74,7 @@ pub(crate) fn result(
     writeln!(out)?;
     offered(out, plan, outcome, verdict)?;
     own_lines(out, outcome)?;
+    super::machines::lines(out, outcome)?;
     judgement(out, verdict)?;
     out.flush()
 }

@@ -35,6 +35,16 @@ pub(crate) fn bandwidth(bytes_per_second: f64) -> String {
     }
 }
 
+/// An amount of memory.
+pub(crate) fn memory(bytes: f64) -> String {
+    const KIB: f64 = 1024.0;
+    if bytes >= KIB * KIB * KIB {
+        format!("{:.2}GiB", bytes / KIB / KIB / KIB)
+    } else {
+        format!("{:.1}MiB", bytes / KIB / KIB)
+    }
+}
+
 /// A quotient, 0 when there is nothing to divide by.
 pub(crate) fn per(value: f64, by: f64) -> f64 {
     if by > 0.0 { value / by } else { 0.0 }
@@ -54,6 +64,8 @@ mod tests {
         assert_eq!(bandwidth(10.0), "0.01KB/s");
         assert_eq!(bandwidth(75_874_304.0), "72.36MB/s");
         assert_eq!(bandwidth(3e9), "2.79GB/s");
+        assert_eq!(memory(3e6), "2.9MiB");
+        assert_eq!(memory(3e9), "2.79GiB");
         assert_eq!(per(1.0, 0.0), 0.0);
     }
 }

@@ -2,6 +2,7 @@
 //! not belong together are refused.
 
 mod belong;
+mod machines;
 mod open;
 mod sum;
 

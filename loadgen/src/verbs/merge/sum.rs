@@ -1,6 +1,6 @@
 //! Adds up results that belong together.
 
-use super::{belong::Together, open};
+use super::{belong::Together, machines, open};
 use crate::{
     error::Failure,
     files::RunFile,
@@ -51,6 +51,8 @@ pub(super) fn all(files: &[RunFile], together: &Together) -> Result<Value, Failu
     merged["windows"] = json!(rows);
     load(files, &mut merged);
     client(files, &mut merged);
+    machines::host(files, &mut merged);
+    machines::server(files, &mut merged);
     open::load(files, seconds, &mut merged);
     verdict(files, together, seconds, &mut merged);
     merged["id"] = format!("{}-merged", files[0].text("/id").unwrap_or("")).into();
