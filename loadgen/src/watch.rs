@@ -4,6 +4,7 @@
 mod cgroup;
 mod container;
 mod host;
+mod meter;
 mod proc;
 mod processes;
 mod server;
@@ -12,7 +13,7 @@ pub(crate) use host::{HostUse, Network};
 pub(crate) use server::{Server, ServerUse};
 
 use crate::clock::{self, NEVER, Nanos};
-use server::Meter;
+use meter::Meter;
 use std::time::Duration;
 
 /// What was seen over the window.

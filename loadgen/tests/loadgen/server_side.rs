@@ -234,7 +234,10 @@ fn a_server_that_ends_is_no_end_of_the_run() {
     let server = Server::start(move |connection| {
         loop {
             connection.request()?;
-            let _ = watched.lock().unwrap().0.kill();
+            let child = &mut watched.lock().unwrap().0;
+            // It has no time to end before its parent waits for it.
+            let _ = child.kill();
+            child.wait()?;
             connection.write(OK)?;
         }
     });
