@@ -1,6 +1,9 @@
 //! The command line, before anything in it is looked up or opened.
 
 mod hold;
+mod server;
+
+pub(crate) use server::Server;
 
 use crate::{
     duration, files,
@@ -226,6 +229,9 @@ pub(crate) struct Args {
     /// flag is accepted for command lines that ask for it
     #[arg(long)]
     pub cqe_latency: bool,
+
+    #[command(flatten)]
+    pub server: Server,
 
     #[command(flatten)]
     pub output: files::Options,

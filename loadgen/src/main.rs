@@ -9,6 +9,7 @@
 #![deny(unsafe_code)]
 
 mod args;
+mod attend;
 mod books;
 mod calibration;
 mod clock;
@@ -43,6 +44,7 @@ mod timers;
 mod trouble;
 mod verbs;
 mod verdict;
+mod watch;
 mod windows;
 mod wire;
 mod worker;

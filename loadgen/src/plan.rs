@@ -11,6 +11,7 @@ use crate::{
     split::Share,
     target::{Address, Target},
     template::Template,
+    watch::Server,
 };
 use std::{
     collections::hash_map::RandomState,
@@ -80,6 +81,8 @@ pub(crate) struct Plan {
     pub send_buffer: Option<u32>,
     /// Width of the parts of the window that are reported.
     pub interval: Duration,
+    /// Where it runs on this machine and is watched.
+    pub server: Option<Server>,
     pub json: bool,
     pub template_latency: bool,
 }
@@ -179,6 +182,7 @@ impl Plan {
             tracked_sends: args.tracked_sends,
             send_buffer: args.send_buf,
             interval: args.output.interval,
+            server: Server::find(&args.server).map_err(Failure::Usage)?,
             json: args.json,
             template_latency: args.per_tpl_latency,
         })

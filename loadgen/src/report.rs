@@ -1,5 +1,6 @@
 //! The result of a run, for people and for programs.
 
 pub(crate) mod json;
+mod machines;
 pub(crate) mod text;
 pub(crate) mod units;

@@ -1,6 +1,7 @@
 //! One run: threads, borders, and the sum of what the threads bring home.
 
 use crate::{
+    attend::Attendant,
     books::Ledger,
     clock::{self, Nanos},
     control::Control,
@@ -11,6 +12,7 @@ use crate::{
     signals::{Signals, Stop},
     start_at,
     trouble::Trouble,
+    watch::{Watch, Watched},
     windows::{self, Row},
     worker::{Worker, WorkerReport},
 };
@@ -55,8 +57,12 @@ pub(crate) struct Outcome {
     pub silent: usize,
     /// Completions that the kernel had no memory for; the state of some connection is unknown then.
     pub dropped: u64,
+    /// Turns of the threads that found the kernel's list of completions without room in use, which costs time.
+    pub overflows: u64,
     /// The signal that ended the run early.
     pub stop: Option<Stop>,
+    /// The machine and the server over the window.
+    pub watched: Watched,
 }
 
 /// What the run cost this machine, over the window.
@@ -77,10 +83,12 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
     let fire_and_forget = features.fire_and_forget && !plan.tracked_sends;
     let control = Control::new();
     let memory_before = Memory::now();
+    let watch = Watch::new(plan.server.clone(), plan.interval);
+    let mut attendant = Attendant::new(signals, watch);
     let early = plan.start_at.and_then(|at| {
         let lead = start_at::lead(plan.warmup, plan.opening());
         let begin = start_at::instant(at).saturating_sub(clock::nanos(lead));
-        wait_until(begin, &control, signals)
+        wait_until(begin, &control, &mut attendant)
     });
     thread::scope(|scope| {
         let mut threads = Vec::new();
@@ -108,7 +116,7 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
                 }
             }
         }
-        let borders = steer(plan, &control, signals, early);
+        let borders = steer(plan, &control, attendant, early);
         let mut reports = Vec::with_capacity(threads.len());
         for thread in threads {
             match thread.join() {
@@ -124,7 +132,7 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
         match failure {
             Some(failure) => Err(failure),
             None => {
-                let mut outcome = sum(plan, &borders, reports)?;
+                let mut outcome = sum(plan, borders, reports)?;
                 outcome.memory.before = memory_before;
                 Ok(outcome)
             }
@@ -156,10 +164,17 @@ struct Borders {
     /// Memory of this process at the end.
     memory: u64,
     stop: Option<Stop>,
+    watched: Watched,
 }
 
 /// Sets the borders of the run while it goes on.
-fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>) -> Borders {
+fn steer(
+    plan: &Plan,
+    control: &Control,
+    mut attendant: Attendant<'_>,
+    early: Option<Stop>,
+) -> Borders {
+    let signals = &mut attendant;
     let begin = clock::now();
     let (mut stop, mut start) = match &plan.open {
         None => {
@@ -183,6 +198,7 @@ fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>)
             (stop, start)
         }
     };
+    signals.announce(start);
     let mut end = start + clock::nanos(plan.duration);
     if stop.is_none() {
         let notice = end.saturating_sub(clock::nanos(NOTICE));
@@ -191,7 +207,8 @@ fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>)
             Some(_) => wait_until_done(notice, plan, control, signals),
         };
     }
-    if let (None, Some(at)) = (stop, control.all_done(plan.threads)) {
+    let done = control.all_done(plan.threads).filter(|_| stop.is_none());
+    if let Some(at) = done {
         end = at.clamp(start, end);
     }
     let notice = clock::now() + clock::nanos(NOTICE);
@@ -206,17 +223,24 @@ fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>)
     } else {
         control.set_end(end, end + clock::nanos(plan.drain));
     }
+    let elapsed = Duration::from_nanos(end - start);
     Borders {
         begin,
         start,
         end,
         memory: Memory::now(),
         stop,
+        watched: attendant.finish(end, elapsed, done.is_some()),
     }
 }
 
 /// Waits until every connection is up, so that nothing is due before there is something to send it on.
-fn connect(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> Option<Stop> {
+fn connect(
+    plan: &Plan,
+    control: &Control,
+    signals: &mut Attendant<'_>,
+    begin: Nanos,
+) -> Option<Stop> {
     let patience = match (plan.hold, plan.warmup) {
         (Some(_), Warmup::UntilConnected { max, .. }) => max,
         _ => CONNECT_PATIENCE,
@@ -233,7 +257,12 @@ fn connect(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> O
     stop
 }
 
-fn warm_up(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> Option<Stop> {
+fn warm_up(
+    plan: &Plan,
+    control: &Control,
+    signals: &mut Attendant<'_>,
+    begin: Nanos,
+) -> Option<Stop> {
     if let Some(at) = plan.start_at {
         let notice = start_at::instant(at).saturating_sub(clock::nanos(ANNOUNCE));
         return wait_until(notice, control, signals);
@@ -256,7 +285,12 @@ fn warm_up(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> O
 }
 
 /// The same, or until every thread has done what it had to.
-fn wait_until_done(at: Nanos, plan: &Plan, control: &Control, signals: &Signals) -> Option<Stop> {
+fn wait_until_done(
+    at: Nanos,
+    plan: &Plan,
+    control: &Control,
+    signals: &mut Attendant<'_>,
+) -> Option<Stop> {
     while clock::now() < at && !control.has_failed() && control.all_done(plan.threads).is_none() {
         if let Some(stop) = signals.wait(GLANCE) {
             return Some(stop);
@@ -266,7 +300,7 @@ fn wait_until_done(at: Nanos, plan: &Plan, control: &Control, signals: &Signals)
 }
 
 /// Waits until `at`, a signal, or the failure of a thread.
-fn wait_until(at: Nanos, control: &Control, signals: &Signals) -> Option<Stop> {
+fn wait_until(at: Nanos, control: &Control, signals: &mut Attendant<'_>) -> Option<Stop> {
     loop {
         let left = Duration::from_nanos(at.saturating_sub(clock::now()));
         if left.is_zero() || control.has_failed() {
@@ -278,7 +312,7 @@ fn wait_until(at: Nanos, control: &Control, signals: &Signals) -> Option<Stop> {
     }
 }
 
-fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Outcome, Failure> {
+fn sum(plan: &Plan, borders: Borders, reports: Vec<WorkerReport>) -> Result<Outcome, Failure> {
     let mut outcome = Outcome {
         elapsed: Duration::from_nanos(borders.end - borders.start),
         warmup: Duration::from_nanos(borders.start - borders.begin),
@@ -296,7 +330,9 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         connected: 0,
         silent: 0,
         dropped: 0,
+        overflows: 0,
         stop: borders.stop,
+        watched: borders.watched,
     };
     let mut windows = Vec::new();
     for report in reports {
@@ -308,6 +344,7 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         outcome.connected += report.connected;
         outcome.silent += report.silent;
         outcome.dropped += u64::from(report.dropped);
+        outcome.overflows += report.overflows;
         outcome.client.user += report.cpu.user;
         outcome.client.system += report.cpu.system;
         outcome.client.busiest = outcome.client.busiest.max(report.cpu.busy());

@@ -95,6 +95,8 @@ pub(crate) struct Worker<'p> {
     to_open: VecDeque<u32>,
     have_been_up: usize,
     fire_and_forget: bool,
+    /// Turns in which completions waited in the kernel's overflow list.
+    overflows: u64,
     /// Rendered requests of connections that were closed during a send, until its completion.
     orphans: HashMap<u64, Vec<u8>>,
 }
@@ -159,6 +161,7 @@ impl<'p> Worker<'p> {
             to_open: (0..count).collect(),
             have_been_up: 0,
             fire_and_forget,
+            overflows: 0,
             orphans: HashMap::new(),
         })
     }
@@ -170,6 +173,8 @@ impl<'p> Worker<'p> {
             // While completions wait in the kernel's overflow list, the state of some send may be unknown.
             if self.ring.settled() {
                 self.flush();
+            } else {
+                self.overflows += 1;
             }
             let entered = match (&self.pace, &self.pauses) {
                 (None, None) => self.ring.enter(1, Some(TICK)),

@@ -27,7 +27,7 @@ pub(crate) struct Options {
 
     /// Fail, with exit status 3, under this condition, like 'p99>5ms'; may be given several times. There are p50 to
     /// p99.99, min, mean, max, rps, achieved, errors (a number, or a percentage of all requests), reconnects, client-cpu
-    /// (per answer). What the run is too short to tell fails as well
+    /// and server-cpu (per answer), server-rss (like 200MiB). What the run is too short to tell fails as well
     #[arg(long = "fail-if", value_name = "CONDITION")]
     pub gates: Vec<Gate>,
 

@@ -12,7 +12,15 @@ use std::{
 };
 
 /// Arguments that may differ between the workers of one run, besides those of [`Options`].
-const OF_ONE_WORKER: [&str; 4] = ["worker", "start_at", "cpus", "json"];
+const OF_ONE_WORKER: [&str; 7] = [
+    "worker",
+    "start_at",
+    "cpus",
+    "json",
+    "server_pid",
+    "server_cgroup",
+    "server_container",
+];
 
 /// What result files say about the run itself.
 #[derive(Debug)]
@@ -138,6 +146,7 @@ mod tests {
             "http://h --connections=5 -d 10s",
             "http://h -c 5 -o a.json --hlog x --label a=b --json",
             "http://h -c 5 --cpus 0-3",
+            "http://h -c 5 --server-pid 1",
         ] {
             assert_eq!(hash(same), plain, "{same}");
         }

@@ -14,6 +14,7 @@ use crate::{
     split::Share,
     verdict::Verdict,
     verdict::{close_name, errno_text},
+    watch::{HostUse, Network, ServerUse},
     windows::Row,
 };
 use hold::Held;
@@ -97,6 +98,8 @@ struct Report<'a> {
     hold: Option<Held<'a>>,
     windows: &'a [Row],
     client: ClientUse<'a>,
+    /// Where it was watched.
+    server: Option<ServerSide<'a>>,
     verdict: Judgement<'a>,
     gates: &'a [Passage],
 }
@@ -318,6 +321,25 @@ struct ClientUse<'a> {
     /// What `calibrate` found, if it was run for such a client.
     ceiling_rps: Option<f64>,
     latency_floor_ns: Option<u64>,
+    cq_overflow: u64,
+    rss_bytes: u64,
+    rss_peak_bytes: u64,
+    #[serde(flatten)]
+    machine: HostUse,
+    #[serde(flatten)]
+    network: Network,
+}
+
+#[derive(Serialize)]
+struct ServerSide<'a> {
+    #[serde(flatten)]
+    used: &'a ServerUse,
+    /// What is nearest to its limit: all its CPUs, or its busiest thread.
+    saturation: Option<f64>,
+    cpu_sec: f64,
+    user_sec: Option<f64>,
+    sys_sec: Option<f64>,
+    cpu_us_per_answer: f64,
 }
 
 #[derive(Serialize)]
@@ -415,6 +437,7 @@ impl<'a> Report<'a> {
                 .collect(),
             errors_detail: ErrorsDetail::new(plan, outcome),
             client: ClientUse::new(session, outcome),
+            server: ServerSide::new(outcome),
             verdict: Judgement::new(plan, outcome, verdict),
             gates: &verdict.gates,
         }
@@ -694,7 +717,28 @@ impl<'a> ClientUse<'a> {
             cpu_us_per_answer: rounded(per(cpu * 1e6, answers), 1e4),
             busy_max: rounded(client.busiest, 1e3),
             cpus_busy: rounded(client.cpus_busy, 1e3),
+            cq_overflow: outcome.overflows,
+            rss_bytes: outcome.watched.rss.0,
+            rss_peak_bytes: outcome.watched.rss.1,
+            machine: outcome.watched.host,
+            network: outcome.watched.network,
         }
+    }
+}
+
+impl<'a> ServerSide<'a> {
+    fn new(outcome: &'a Outcome) -> Option<Self> {
+        let used = outcome.watched.server.as_ref()?;
+        let answers = outcome.ledger.window.answered() as f64;
+        let seconds = |time: Duration| rounded(time.as_secs_f64(), 1e6);
+        Some(Self {
+            used,
+            saturation: used.saturation(),
+            cpu_sec: seconds(used.cpu),
+            user_sec: used.user.map(seconds),
+            sys_sec: used.user.map(|user| seconds(used.cpu.saturating_sub(user))),
+            cpu_us_per_answer: rounded(per(used.cpu.as_secs_f64() * 1e6, answers), 1e4),
+        })
     }
 }
 

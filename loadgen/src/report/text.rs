@@ -83,6 +83,7 @@ pub(crate) fn result(
     offered(out, plan, outcome, verdict)?;
     held(out, plan, outcome)?;
     own_lines(out, outcome)?;
+    super::machines::lines(out, outcome)?;
     judgement(out, verdict)?;
     out.flush()
 }

@@ -40,7 +40,8 @@ pub(crate) fn bytes(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes}B"),
         1024..1_048_576 => format!("{:.1}KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1}MiB", bytes as f64 / 1_048_576.0),
+        1_048_576..1_073_741_824 => format!("{:.1}MiB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.2}GiB", bytes as f64 / 1_073_741_824.0),
     }
 }
 
@@ -66,6 +67,7 @@ mod tests {
         assert_eq!(bytes(1023), "1023B");
         assert_eq!(bytes(1536), "1.5KiB");
         assert_eq!(bytes(3 << 20), "3.0MiB");
+        assert_eq!(bytes(3_000_000_000), "2.79GiB");
         assert_eq!(per(1.0, 0.0), 0.0);
     }
 }

@@ -3,6 +3,7 @@
 
 mod belong;
 mod hold;
+mod machines;
 mod open;
 mod sum;
 

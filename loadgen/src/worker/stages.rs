@@ -109,6 +109,8 @@ pub(crate) struct WorkerReport {
     pub silent: usize,
     /// Completions that the kernel had no memory for.
     pub dropped: u32,
+    /// Turns in which completions waited in the kernel's overflow list.
+    pub overflows: u64,
 }
 
 impl Worker<'_> {
@@ -272,6 +274,7 @@ impl Worker<'_> {
             connected: self.have_been_up,
             silent: self.silent(),
             dropped: self.ring.dropped_cqes(),
+            overflows: self.overflows,
         };
         self.take_down();
         Ok(report)

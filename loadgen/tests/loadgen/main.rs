@@ -25,6 +25,7 @@ mod recipes;
 mod requests;
 mod schema;
 mod server;
+mod server_side;
 mod signals;
 mod tool;
 mod websocket;

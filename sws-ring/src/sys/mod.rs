@@ -19,4 +19,4 @@ pub use socket::{
     bind_source, close, hung_up, reset, send_queue, set_linger_zero, set_nodelay,
     set_receive_buffer, set_send_buffer, shutdown_both, shutdown_write, tcp_socket,
 };
-pub use usage::{process_cpu_time, thread_cpu_time};
+pub use usage::{cpu_time_of, process_cpu_time, thread_cpu_time};

@@ -1,6 +1,6 @@
 //! Adds up results that belong together.
 
-use super::{belong::Together, hold, open};
+use super::{belong::Together, hold, machines, open};
 use crate::{
     error::Failure,
     files::RunFile,
@@ -52,6 +52,8 @@ pub(super) fn all(files: &[RunFile], together: &Together) -> Result<Value, Failu
     load(files, &mut merged);
     client(files, &mut merged);
     hold::sum(files, &mut merged);
+    machines::host(files, &mut merged);
+    machines::server(files, &mut merged);
     open::load(files, seconds, &mut merged);
     verdict(files, together, seconds, &mut merged);
     merged["id"] = format!("{}-merged", files[0].text("/id").unwrap_or("")).into();
