@@ -4,6 +4,7 @@ mod hold;
 mod server;
 
 pub(crate) use server::Server;
+mod requests;
 
 use crate::{
     duration, files,
@@ -11,6 +12,7 @@ use crate::{
     sources::Sources,
     split::Share,
     start_at::StartAt,
+    status::Expected,
 };
 use clap::{Parser, builder::RangedU64ValueParser};
 use std::{
@@ -29,13 +31,23 @@ const RECEIVE_BUFFER_RANGE: std::ops::RangeInclusive<u64> = 512..=1 << 20;
 /// What the arena's generator sends.
 const ARENA_MESSAGE: &str = "hello";
 
+pub(crate) use requests::Requests;
+
 const AFTER_HELP: &str = "\
 Durations: 5s, 500ms, 2m, 1h, 1m30s; a bare number is seconds.
 
-Templates (--raw): each file is one request, sent byte for byte. {RAND:min:max} is replaced by a random number
-padded with zeros to the digits of max, {SEQ:start} by a counter as wide as start that all connections share;
-Content-Length is not adjusted. Connection k starts with template k mod n and keeps it; every reconnect moves on
-to the next one.
+Templates (--raw): each file is one request, sent byte for byte but for its placeholders. Connection k starts with
+template k mod n and keeps it; every reconnect moves on to the next one.
+
+Placeholders, in templates, URLs, bodies and messages; each request has its own values:
+  {RAND:min:max}    a random number, padded with zeros to the digits of max
+  {RANDJ:min:max}   the same without padding, as JSON wants it
+  {ZIPF:min:max:s}  padded, and the k-th number is drawn with a weight of 1/k^s
+  {SEQ:start}       a counter as wide as start that all connections share
+  {UUID} {HEX:n}    a random version 4 UUID, n random hexadecimal digits
+  {NOW}             milliseconds since 1970
+  {CONN} {WORKER}   the number of the connection in the whole run, that of --worker
+Content-Length is adjusted only with --fix-length, or where values of different length are in the body.
 
 Exit status:
   0    done, every answer was as expected
@@ -158,11 +170,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIST", value_parser = Sources::parse)]
     pub source_ip: Option<Sources>,
 
-    /// Expected status; an answer of another class (hundreds) makes the exit status 1
+    /// Expected status. 200 stands for its class, 2xx; =200 is exact, and so are the codes of a list like 200,304 or
+    /// 2xx,304; any is any. Another one makes the exit status 1
     #[arg(short = 's', long = "expect-status", alias = "status", value_name = "STATUS",
-        default_value = "200", allow_negative_numbers = true, conflicts_with_all = ["ws", "ws_msg"],
-        value_parser = RangedU64ValueParser::<u16>::new().range(100..=599))]
-    pub expect_status: u16,
+        default_value = "200", allow_negative_numbers = true, conflicts_with_all = ["ws", "ws_msg"])]
+    pub expect_status: Expected,
 
     /// Expected body of every answer, byte for byte; @FILE reads it from a file
     #[arg(long, value_name = "TEXT|@FILE", conflicts_with_all = ["ws", "ws_msg"])]
@@ -232,6 +244,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub server: Server,
+
+    #[command(flatten)]
+    pub request: Requests,
 
     #[command(flatten)]
     pub output: files::Options,
@@ -424,6 +439,7 @@ mod tests {
             ("http://h -d 0s", "--duration"),
             ("http://h -d 5x", "--duration"),
             ("http://h -s 20", "--expect-status"),
+            ("http://h -s 200,", "--expect-status"),
             ("http://h -r x", "--requests-per-connection"),
             ("http://h --recv-buf 100", "--recv-buf"),
             ("http://h --timeout 0", "--timeout"),

@@ -38,6 +38,7 @@ mod sources;
 mod split;
 mod start_at;
 mod statistics;
+mod status;
 mod target;
 mod template;
 mod timers;

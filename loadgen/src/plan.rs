@@ -1,14 +1,16 @@
 //! The command line, checked and looked up: everything that a run needs to know.
 
+mod requests;
+
 use crate::{
-    args::{Args, Close, Cpus, Reconnect, WsMode},
+    args::{Args, Close, Cpus, Reconnect},
     error::Failure,
     hold::Hold,
     rate::{Arrival, Rate, Schedule},
-    rng::Rng,
     socket::Upgrade,
     sources::Sources,
     split::Share,
+    status::Expected,
     target::{Address, Target},
     template::Template,
     watch::Server,
@@ -69,7 +71,7 @@ pub(crate) struct Plan {
     pub depth: u32,
     /// Requests on a connection; `u64::MAX` is no limit.
     pub quota: u64,
-    pub expect_status: u16,
+    pub expect_status: Expected,
     pub expect_body: Option<Vec<u8>>,
     pub timeout: Duration,
     pub cpus: Option<Cpus>,
@@ -118,10 +120,11 @@ impl Plan {
         }
         let (share, connections) = part(&args)?;
         let seed = args.seed.unwrap_or_else(draw_seed);
-        let (target, mut templates, upgrade) = requests(&args, seed)?;
-        for template in &mut templates {
-            template.take_share(share);
-        }
+        let requests::Requests {
+            target,
+            templates,
+            upgrade,
+        } = requests::Requests::new(&args, share, seed)?;
         let threads = args.threads.min(connections);
         if threads < args.threads {
             note(format!(
@@ -246,52 +249,6 @@ fn part(args: &Args) -> Result<(Share, u32), Failure> {
         ))),
         connections => Ok((share, connections as u32)),
     }
-}
-
-/// Where to send what, and how connections become WebSocket connections if they have to.
-fn requests(args: &Args, seed: u64) -> Result<(Target, Vec<Template>, Option<Upgrade>), Failure> {
-    let depth = args.pipeline as usize;
-    if args.files().next().is_some() {
-        let (target, templates) = from_files(args, depth)?;
-        return Ok((target, templates, None));
-    }
-    let url = args.url.as_deref().ok_or_else(|| {
-        Failure::Usage(
-            "no target: give a URL such as http://localhost:8080/, or templates with --raw".into(),
-        )
-    })?;
-    let target = Target::from_url(url, args.unix.as_deref())?;
-    let mut upgrade = None;
-    let template = match args.message() {
-        Some(text) => {
-            let message = Template::message(target.path.clone(), text, depth)?;
-            let mut rng = Rng::new(seed, u64::MAX);
-            let pushes = args.hold.ws_mode == Some(WsMode::Push);
-            upgrade = Some(Upgrade::new(&target, &message, pushes, &mut rng));
-            message
-        }
-        None => Template::get(&target.authority, &target.path, depth)?,
-    };
-    Ok((target, vec![template], upgrade))
-}
-
-fn from_files(args: &Args, depth: usize) -> Result<(Target, Vec<Template>), Failure> {
-    let unix = args.unix.as_deref();
-    let url = args.url.as_deref();
-    let mut target = url.map(|url| Target::from_url(url, unix)).transpose()?;
-    let mut templates = Vec::with_capacity(args.raw.len());
-    for path in args.files() {
-        let name = path.display().to_string();
-        let request = fs::read(path)
-            .map_err(|error| Failure::Usage(format!("cannot read the template {name}: {error}")))?;
-        if target.is_none() {
-            target = Some(Target::from_request(&request, &name, unix)?);
-        }
-        templates.push(Template::new(name, &request, depth)?);
-    }
-    target
-        .map(|target| (target, templates))
-        .ok_or_else(|| Failure::Usage("--raw: no template file was named".into()))
 }
 
 fn sources(asked: Option<&Sources>, target: &Target) -> Result<Vec<SocketAddress>, Failure> {

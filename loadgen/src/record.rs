@@ -2,6 +2,7 @@
 
 use crate::{
     books::Books, clock::Nanos, error::Failure, histogram::Latencies, plan::Plan, socket::Upgrade,
+    status::Expected,
 };
 use sws_proto::http1::answer::{HeadCache, RequestKind};
 
@@ -92,8 +93,7 @@ pub(crate) struct Record<'p> {
     /// For the decoder of messages.
     pub scratch: Vec<u8>,
     expect_body: Option<&'p [u8]>,
-    /// Lowest status of the expected class.
-    class: u16,
+    expect_status: &'p Expected,
 }
 
 impl Tally {
@@ -210,7 +210,7 @@ impl<'p> Record<'p> {
             upgrade: plan.upgrade.as_ref(),
             scratch: Vec::new(),
             expect_body: plan.expect_body.as_deref(),
-            class: plan.expect_status / 100 * 100,
+            expect_status: &plan.expect_status,
         })
     }
 
@@ -231,7 +231,7 @@ impl<'p> Record<'p> {
             template.ok_2xx += u64::from(status.wrapping_sub(200) < 100);
             self.tally.codes[usize::from(status) % STATUS_COUNT] += 1;
         }
-        if status.wrapping_sub(self.class) >= 100 {
+        if !self.expect_status.contains(status) {
             self.books.wrong_status += 1;
         } else if !body_matches {
             self.books.wrong_body += 1;

@@ -169,7 +169,7 @@ fn parse_url(url: &str) -> Result<Parts, Failure> {
     let (authority, path) = rest.split_at(authority_len);
     if authority.contains('@') {
         return usage(format!(
-            "`{url}`: user names in the URL are not supported; put an Authorization header into a template"
+            "`{url}`: user names in the URL are not supported; give them with -a user:password"
         ));
     }
     let Some((host, port)) = split_authority(authority) else {
@@ -288,7 +288,7 @@ mod tests {
         assert!(refusal("http://h:0").contains("host[:port]"));
         assert!(refusal("http://h:+1").contains("host[:port]"));
         assert!(refusal("http://::1").contains("[::1]"));
-        assert!(refusal("http://u:p@h/").contains("Authorization"));
+        assert!(refusal("http://u:p@h/").contains("-a user:password"));
         assert!(refusal("http://h/a b").contains("percent-encoded"));
         assert!(
             refusal("http://no-such-host.invalid/")

@@ -180,12 +180,12 @@ fn answers(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
             problems.push(text);
         }
     };
-    let class = plan.expect_status / 100;
     some(
         total.wrong_status,
         format!(
-            "{} answers had a status outside {class}xx",
-            total.wrong_status
+            "{} answers had a status {}",
+            total.wrong_status,
+            plan.expect_status.opposite()
         ),
     );
     some(

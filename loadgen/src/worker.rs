@@ -19,6 +19,7 @@ use crate::{
     plan::Plan,
     record::Record,
     rng::Rng,
+    template::Draw,
     timers::Timers,
     trouble::Trouble,
     wire,
@@ -387,7 +388,14 @@ impl<'p> Worker<'p> {
             whole_and_last = count == wanted;
             conn.flags &= !flag::SENDS_CONTROL;
             if !template.is_static() {
-                template.render(count as usize, &mut cold.rng, &mut cold.rendered);
+                let mut draw = Draw {
+                    rng: &mut cold.rng,
+                    connection: self.first + index,
+                };
+                cold.rendered.clear();
+                for _ in 0..count {
+                    template.render(&mut draw, &mut cold.rendered);
+                }
                 template.seal(&mut cold.rendered, |payload| conn.expect(payload));
             }
             conn.in_flight.push(now, count as u32);
@@ -397,7 +405,10 @@ impl<'p> Worker<'p> {
             conn.requests += count;
             conn.progress = now;
             conn.sent = 0;
-            conn.to_send = (count as usize * template.request_len()) as u32;
+            conn.to_send = match template.is_static() {
+                true => (count as usize * template.request_len()) as u32,
+                false => cold.rendered.len() as u32,
+            };
             self.record.books.sent += count;
             self.budget -= count;
         }

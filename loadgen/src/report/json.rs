@@ -166,9 +166,16 @@ struct Load<'a> {
     /// With -n.
     requests: Option<u64>,
     requests_per_connection: Option<u64>,
-    expect_status: u16,
+    expect_status: StatusSet<'a>,
     expect_body: bool,
     seed: u64,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum StatusSet<'a> {
+    Class(u16),
+    Other(&'a str),
 }
 
 /// Only in an open loop.
@@ -471,7 +478,10 @@ impl<'a> Load<'a> {
             open: OpenLoad::new(plan, outcome, verdict),
             requests: plan.requests,
             requests_per_connection: plan.has_quota().then_some(plan.quota),
-            expect_status: plan.expect_status,
+            expect_status: match plan.expect_status.number() {
+                Some(number) => StatusSet::Class(number),
+                None => StatusSet::Other(plan.expect_status.text()),
+            },
             expect_body: plan.expect_body.is_some(),
             seed: plan.seed,
         }

@@ -8,6 +8,7 @@
 mod accuracy;
 mod answers;
 mod arena_output;
+mod built;
 mod calibrate;
 mod command_line;
 mod compare;

@@ -1,0 +1,36 @@
+//! Flags that say what is sent.
+
+use std::path::PathBuf;
+
+/// A request made from flags, and how requests follow each other.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Requests {
+    /// Method of the request. By default GET, or POST with a body
+    #[arg(short, long, value_name = "METHOD", conflicts_with_all = ["raw", "ws", "ws_msg"])]
+    pub method: Option<String>,
+
+    /// A header field, like 'Accept: text/html'; may be given several times. Host takes the place of the URL's
+    #[arg(short = 'H', long = "header", value_name = "FIELD", conflicts_with_all = ["raw", "ws", "ws_msg"])]
+    pub headers: Vec<String>,
+
+    /// Body of the request, sent with its Content-Length; @FILE reads it from a file. Placeholders as in templates
+    #[arg(short = 'B', long, value_name = "TEXT|@FILE", conflicts_with_all = ["raw", "ws", "ws_msg", "body_file"])]
+    pub body: Option<String>,
+
+    /// The same, always from a file
+    #[arg(short = 'D', long, value_name = "FILE", conflicts_with_all = ["raw", "ws", "ws_msg"])]
+    pub body_file: Option<PathBuf>,
+
+    /// Content-Type of the request
+    #[arg(short = 'T', long, value_name = "TYPE", conflicts_with_all = ["raw", "ws", "ws_msg"])]
+    pub content_type: Option<String>,
+
+    /// User and password, sent with every request (Basic). Result files hold the whole command line
+    #[arg(short, long, value_name = "USER:PASSWORD", conflicts_with_all = ["raw", "ws", "ws_msg"])]
+    pub auth: Option<String>,
+
+    /// Let Content-Length of every template say how long its body is; it is added where it is missing. Without it that
+    /// is done only where placeholders let a body with a Content-Length vary
+    #[arg(long, conflicts_with_all = ["ws", "ws_msg"])]
+    pub fix_length: bool,
+}
