@@ -1,6 +1,7 @@
 //! Results as one HTML file that needs nothing else: no script, no network, no fonts.
 
 mod charts;
+mod mismatches;
 mod svg;
 mod tables;
 
@@ -70,6 +71,7 @@ pub(crate) fn page(runs: &[RunFile]) -> Result<String, Failure> {
                 (charts::cost(&groups))
                 (charts::endpoints(runs))
                 (tables::validity(runs))
+                (mismatches::section(runs))
                 (tables::how(runs))
                 (tables::files(runs))
             }

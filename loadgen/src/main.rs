@@ -10,6 +10,7 @@
 
 mod args;
 mod books;
+mod checks;
 mod clock;
 mod conn;
 mod control;
@@ -20,6 +21,7 @@ mod gates;
 mod histogram;
 mod html;
 mod inflight;
+mod mismatch;
 mod pending;
 mod plan;
 mod rate;

@@ -2,6 +2,7 @@
 
 use crate::{
     args::{Args, Close, Cpus, Reconnect},
+    checks::Checks,
     error::Failure,
     rate::{Arrival, Rate, Schedule},
     rng::Rng,
@@ -64,7 +65,8 @@ pub(crate) struct Plan {
     /// Requests on a connection; `u64::MAX` is no limit.
     pub quota: u64,
     pub expect_status: u16,
-    pub expect_body: Option<Vec<u8>>,
+    /// Beside the status.
+    pub checks: Checks,
     pub timeout: Duration,
     pub cpus: Option<Cpus>,
     pub seed: u64,
@@ -126,7 +128,7 @@ impl Plan {
             check_descriptors(connections, threads, limit.soft)?;
         }
         let open = open(&args)?;
-        let expect_body = args.expect_body.as_deref().map(expected_body).transpose()?;
+        let checks = Checks::new(&args.checks, &templates, &mut note)?;
         let warmup = warmup(args.warmup, args.duration);
         let start_at = args
             .start_at
@@ -162,7 +164,7 @@ impl Plan {
                 quota => quota,
             },
             expect_status: args.expect_status,
-            expect_body,
+            checks,
             timeout: args.timeout,
             cpus: args.cpus,
             seed,
@@ -190,14 +192,23 @@ impl Plan {
     /// When the requests of one thread are due, in an open loop. Its parts are those of all processes.
     pub(crate) fn schedule(&self, thread: u32) -> Option<Schedule> {
         let open = self.open.as_ref()?;
-        let share = self.share.unwrap_or(Share::WHOLE);
+        let Share { index, of } = self.thread_share(thread);
         Some(Schedule::new(
             &open.rate,
             open.arrival,
             (open.warmup, self.duration),
-            (thread * share.of + share.index, self.threads * share.of),
+            (index, of),
             self.seed,
         ))
+    }
+
+    /// What part of all threads of all processes one thread is.
+    pub(crate) fn thread_share(&self, thread: u32) -> Share {
+        let share = self.share.unwrap_or(Share::WHOLE);
+        Share {
+            index: thread * share.of + share.index,
+            of: self.threads * share.of,
+        }
     }
 
     /// The requests of one thread, when they are limited.
@@ -285,14 +296,6 @@ fn sources(asked: Option<&Sources>, target: &Target) -> Result<Vec<SocketAddress
             "--source-ip: {misfit} cannot reach {}, which is of another family",
             address.ip()
         ))),
-    }
-}
-
-fn expected_body(text: &str) -> Result<Vec<u8>, Failure> {
-    match text.strip_prefix('@') {
-        None => Ok(text.as_bytes().to_vec()),
-        Some(path) => fs::read(path)
-            .map_err(|error| Failure::Usage(format!("--expect-body: cannot read {path}: {error}"))),
     }
 }
 

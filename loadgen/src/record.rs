@@ -1,9 +1,16 @@
 //! What one thread has measured.
 
 use crate::{
-    books::Books, clock::Nanos, error::Failure, histogram::Latencies, plan::Plan, socket::Upgrade,
+    books::Books,
+    checks::{Checked, Checker, Fit},
+    clock::Nanos,
+    error::Failure,
+    histogram::Latencies,
+    mismatch::Kind,
+    plan::Plan,
+    socket::Upgrade,
 };
-use sws_proto::http1::answer::{HeadCache, RequestKind};
+use sws_proto::http1::answer::{Answer, HeadCache};
 
 const STATUS_COUNT: usize = 1000;
 /// Where echoes are counted.
@@ -14,7 +21,8 @@ const ECHO_STATUS: usize = 200;
 pub(crate) struct Tally {
     pub bytes: u64,
     pub reconnects: u64,
-    /// Answers by status code. An answer with a wrong body is in none: it is no success of any class.
+    pub checked: Checked,
+    /// Answers by status code. An answer with a wrong field or body is in none: it is no success of any class.
     codes: Box<[u64; STATUS_COUNT]>,
     pub templates: Vec<TemplateTally>,
     /// From the send: service time.
@@ -85,11 +93,11 @@ pub(crate) struct Record<'p> {
     pub tally: Tally,
     /// One cache for each template, because answers to different requests have different heads.
     pub caches: Vec<HeadCache>,
+    pub checker: Checker<'p>,
     /// When messages are sent and not requests.
     pub upgrade: Option<&'p Upgrade>,
     /// For the decoder of messages.
     pub scratch: Vec<u8>,
-    expect_body: Option<&'p [u8]>,
     /// Lowest status of the expected class.
     class: u16,
 }
@@ -107,6 +115,7 @@ impl Tally {
         Ok(Self {
             bytes: 0,
             reconnects: 0,
+            checked: Checked::default(),
             codes: Box::new([0; STATUS_COUNT]),
             templates: templates.collect::<Result<_, Failure>>()?,
             latencies: Latencies::new()?,
@@ -137,6 +146,7 @@ impl Tally {
     pub(crate) fn clear(&mut self) {
         self.bytes = 0;
         self.reconnects = 0;
+        self.checked = Checked::default();
         self.codes.fill(0);
         self.latencies.clear();
         if let Some(open) = &mut self.open {
@@ -155,6 +165,7 @@ impl Tally {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.bytes += other.bytes;
         self.reconnects += other.reconnects;
+        self.checked += other.checked;
         for (sum, count) in self.codes.iter_mut().zip(other.codes.iter()) {
             *sum += count;
         }
@@ -192,8 +203,8 @@ impl Tally {
 }
 
 impl<'p> Record<'p> {
-    /// Nothing recorded yet.
-    pub(crate) fn new(plan: &'p Plan) -> Result<Self, Failure> {
+    /// Nothing recorded yet; of one thread.
+    pub(crate) fn new(plan: &'p Plan, thread: u32) -> Result<Self, Failure> {
         Ok(Self {
             books: Books::default(),
             tally: Tally::new(plan)?,
@@ -204,35 +215,44 @@ impl<'p> Record<'p> {
                 .collect(),
             upgrade: plan.upgrade.as_ref(),
             scratch: Vec::new(),
-            expect_body: plan.expect_body.as_deref(),
+            checker: Checker::new(&plan.checks, plan.thread_share(thread), plan.seed),
             class: plan.expect_status / 100 * 100,
         })
     }
 
-    /// The body that answers to this template must have; answers to HEAD and CONNECT have none to compare.
+    /// Counts the answer to a request; says what is wrong with it, if anything is.
     #[inline]
-    pub(crate) fn expected_body(&self, template: u32) -> Option<&'p [u8]> {
-        let expected = self.expect_body?;
-        let ordinary = self.caches[template as usize].kind() == RequestKind::Ordinary;
-        ordinary.then_some(expected)
-    }
-
-    /// Counts the answer to a request.
-    #[inline]
-    pub(crate) fn answer(&mut self, template: u32, status: u16, body_matches: bool) {
+    pub(crate) fn answer(&mut self, template: u32, answer: Answer, fit: Fit) -> Option<Kind> {
         let template = &mut self.tally.templates[template as usize];
+        let status = answer.status;
         template.answers += 1;
-        if body_matches {
+        if fit == Fit::Yes {
             template.ok_2xx += u64::from(status.wrapping_sub(200) < 100);
             self.tally.codes[usize::from(status) % STATUS_COUNT] += 1;
         }
         if status.wrapping_sub(self.class) >= 100 {
             self.books.wrong_status += 1;
-        } else if !body_matches {
-            self.books.wrong_body += 1;
-        } else {
-            self.books.ok += 1;
+            return Some(Kind::Status);
         }
+        match fit {
+            Fit::Yes => {
+                self.books.ok += 1;
+                None
+            }
+            Fit::Header => {
+                self.books.wrong_header += 1;
+                Some(Kind::Header)
+            }
+            Fit::Body => {
+                self.books.wrong_body += 1;
+                Some(Kind::Body)
+            }
+        }
+    }
+
+    /// The class of statuses that is expected, as hundreds.
+    pub(crate) fn class(&self) -> u16 {
+        self.class / 100
     }
 
     /// Counts the answer to a message. The arena reads an echo as an answer of class 2xx.

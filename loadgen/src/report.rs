@@ -1,5 +1,6 @@
 //! The result of a run, for people and for programs.
 
 pub(crate) mod json;
+pub(crate) mod mismatches;
 pub(crate) mod text;
 pub(crate) mod units;

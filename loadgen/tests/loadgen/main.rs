@@ -8,6 +8,7 @@
 mod accuracy;
 mod answers;
 mod arena_output;
+mod checks;
 mod command_line;
 mod compare;
 mod connections;
