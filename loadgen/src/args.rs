@@ -1,10 +1,11 @@
 //! The command line, before anything in it is looked up or opened.
 
+mod checks;
 mod hold;
+mod requests;
 mod server;
 
-pub(crate) use server::Server;
-mod requests;
+pub(crate) use self::{checks::Checks, server::Server};
 
 use crate::{
     duration, files,
@@ -51,7 +52,7 @@ Content-Length is adjusted only with --fix-length, or where values of different 
 
 Exit status:
   0    done, every answer was as expected
-  1    some answer was not: wrong status class or body, malformed, unsolicited, cut short, lost or timed out;
+  1    some answer was not: wrong status class, header field or body, malformed, unsolicited, cut short, lost or timed out;
        or an upgrade was answered with something else
   2    the command line, a template file or the target is wrong; nothing was sent
   3    a gate (--fail-if) was not met
@@ -176,9 +177,8 @@ pub(crate) struct Args {
         default_value = "200", allow_negative_numbers = true, conflicts_with_all = ["ws", "ws_msg"])]
     pub expect_status: Expected,
 
-    /// Expected body of every answer, byte for byte; @FILE reads it from a file
-    #[arg(long, value_name = "TEXT|@FILE", conflicts_with_all = ["ws", "ws_msg"])]
-    pub expect_body: Option<String>,
+    #[command(flatten)]
+    pub checks: Checks,
 
     /// A connection that owes an answer and neither sends nor receives a byte for this long is counted as
     /// stuck and opened again. 10s is longer than any pause of a working server under the arena's loads and

@@ -1,17 +1,19 @@
 //! One connection: what is in flight on it, what is being sent, where in an answer it is.
 
 use crate::{
+    checks::{Check, Progress},
     clock::{NEVER, Nanos},
     inflight::InFlight,
+    mismatch::{Difference, Kind, Place},
     pending::Pending,
     plan::Plan,
     record::Record,
-    socket::{Socket, Upgrade},
+    socket::Socket,
     trouble::Trouble,
 };
 use std::os::fd::RawFd;
 use sws_proto::{
-    http1::answer::{Answer, AnswerError, AnswerParser, BodySink},
+    http1::answer::{Answer, AnswerError, AnswerParser},
     ws::{self, handshake::client::Rejected},
 };
 use sws_ring::sys;
@@ -89,6 +91,8 @@ pub(crate) mod flag {
 /// A slot for one connection after another.
 #[derive(Debug)]
 pub(crate) struct Conn {
+    /// Its number in the whole run.
+    pub number: u32,
     pub fd: RawFd,
     /// Changes whenever the slot's connection does; never 0 while it has one.
     pub generation: u32,
@@ -114,53 +118,19 @@ pub(crate) struct Conn {
 enum Protocol {
     Http {
         parser: AnswerParser,
-        body: BodyProgress,
+        /// Only where bodies are compared.
+        body: Option<Box<Progress>>,
     },
     /// Boxed because it is larger, and used by few runs.
     WebSocket(Box<Socket>),
 }
 
-/// How far the body of the current answer has been compared.
-#[derive(Clone, Copy, Debug, Default)]
-struct BodyProgress {
-    compared: usize,
-    differs: bool,
-}
-
-struct BodyCheck<'a> {
-    expected: Option<&'a [u8]>,
-    progress: &'a mut BodyProgress,
-}
-
-impl BodySink for BodyCheck<'_> {
-    #[inline]
-    fn data(&mut self, bytes: &[u8]) {
-        if let Some(expected) = self.expected {
-            let end = self.progress.compared + bytes.len();
-            self.progress.differs |= expected.get(self.progress.compared..end) != Some(bytes);
-            self.progress.compared = end;
-        }
-    }
-}
-
-impl BodyCheck<'_> {
-    /// Whether the body, now complete, is the expected one. Starts over for the next answer.
-    #[inline]
-    fn finish(&mut self) -> bool {
-        let Some(expected) = self.expected else {
-            return true;
-        };
-        let progress = std::mem::take(self.progress);
-        !progress.differs && progress.compared == expected.len()
-    }
-}
-
 impl Protocol {
-    fn new(upgrade: Option<&Upgrade>) -> Self {
-        match upgrade {
+    fn new(plan: &Plan) -> Self {
+        match &plan.upgrade {
             None => Self::Http {
                 parser: AnswerParser::new(),
-                body: BodyProgress::default(),
+                body: plan.checks.look_at_bodies().then(Box::default),
             },
             Some(upgrade) => Self::WebSocket(Box::new(Socket::new(upgrade))),
         }
@@ -169,8 +139,9 @@ impl Protocol {
 
 impl Conn {
     /// A slot whose first connection sends this template.
-    pub(crate) fn new(template: u32, plan: &Plan) -> Self {
+    pub(crate) fn new(number: u32, template: u32, plan: &Plan) -> Self {
         Self {
+            number,
             fd: -1,
             generation: 0,
             phase: Phase::Closed,
@@ -183,7 +154,7 @@ impl Conn {
             pending: plan.open.as_ref().map(|_| Box::default()),
             requests: 0,
             progress: NEVER,
-            protocol: Protocol::new(plan.upgrade.as_ref()),
+            protocol: Protocol::new(plan),
         }
     }
 
@@ -213,7 +184,9 @@ impl Conn {
         match (&mut self.protocol, &plan.upgrade) {
             (Protocol::Http { parser, body }, _) => {
                 parser.reset();
-                *body = BodyProgress::default();
+                if let Some(body) = body {
+                    body.reset();
+                }
             }
             (Protocol::WebSocket(socket), Some(upgrade)) => **socket = Socket::new(upgrade),
             (Protocol::WebSocket(_), None) => {}
@@ -263,13 +236,15 @@ impl Conn {
     ) {
         self.progress = now;
         record.tally.bytes += bytes.len() as u64;
+        let place = self.place(now);
         let answered = match &mut self.protocol {
             Protocol::Http { .. } if self.pending.is_some() => {
-                self.receive_single_answers(bytes, record, trouble)
+                self.receive_answers::<true>(bytes, place, record, trouble)
             }
-            Protocol::Http { .. } => self.receive_answers(bytes, record, trouble),
+            Protocol::Http { .. } => self.receive_answers::<false>(bytes, place, record, trouble),
             Protocol::WebSocket(socket) => {
-                let heard = socket.receive(bytes, self.in_flight.count(), record, trouble);
+                let owed = self.in_flight.count();
+                let heard = socket.receive(bytes, owed, place, record, trouble);
                 self.end = heard.end;
                 if socket.has_control() {
                     self.flags |= flag::CONTROL;
@@ -283,85 +258,53 @@ impl Conn {
         self.retire(answered, now, record);
     }
 
-    /// Returns how many requests were answered.
+    /// Returns how many requests were answered. `SINGLE` where requests are told apart: the others pay nothing for it.
     #[inline]
-    fn receive_answers(
+    fn receive_answers<const SINGLE: bool>(
         &mut self,
         bytes: &[u8],
+        place: Place,
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) -> u32 {
         let Protocol::Http { parser, body } = &mut self.protocol else {
             return 0;
         };
-        let expected = record.expected_body(self.template);
         let mut rest = bytes;
         let mut answered = 0;
         while !rest.is_empty() {
-            let cache = &mut record.caches[self.template as usize];
-            let mut check = BodyCheck {
-                expected,
+            let pending = self.pending.as_deref().filter(|_| SINGLE);
+            let template = template_of(self.template, pending, answered);
+            let mut check = Check {
+                checker: &mut record.checker,
                 progress: body,
+                template,
             };
-            match parser.advance(&mut rest, cache, &mut check) {
-                Ok(Some(Answer { status, close })) => {
-                    let body_matches = check.finish();
-                    if close {
-                        self.flags |= flag::LAST_ANSWER;
-                    }
-                    if answered == self.in_flight.count() {
-                        trouble.unsolicited += 1;
-                    } else {
-                        answered += 1;
-                        record.answer(self.template, status, body_matches);
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    self.end = Some(End::Malformed(error));
-                    break;
-                }
-            }
-        }
-        answered
-    }
-
-    /// The same where requests are told apart, and may be of different templates.
-    fn receive_single_answers(
-        &mut self,
-        bytes: &[u8],
-        record: &mut Record<'_>,
-        trouble: &mut Trouble,
-    ) -> u32 {
-        let (Protocol::Http { parser, body }, Some(pending)) = (&mut self.protocol, &self.pending)
-        else {
-            return 0;
-        };
-        let mut rest = bytes;
-        let mut answered = 0;
-        while !rest.is_empty() {
-            let template = pending.template(answered).unwrap_or(self.template);
-            let mut check = BodyCheck {
-                expected: record.expected_body(template),
-                progress: body,
-            };
+            let before = rest;
             let cache = &mut record.caches[template as usize];
             match parser.advance(&mut rest, cache, &mut check) {
-                Ok(Some(Answer { status, close })) => {
-                    let body_matches = check.finish();
-                    if close {
+                Ok(Some(answer)) => {
+                    let fit = check.finish(answer.accepted);
+                    if answer.close {
                         self.flags |= flag::LAST_ANSWER;
                     }
                     if answered == self.in_flight.count() {
                         trouble.unsolicited += 1;
+                        let what = || Difference::unsolicited(answer.status, before);
+                        trouble.mismatches.add(template, place, what);
                     } else {
                         answered += 1;
-                        record.answer(template, status, body_matches);
+                        if let Some(kind) = record.answer(template, answer, fit) {
+                            let what = || difference(kind, answer, template, before, body, record);
+                            trouble.mismatches.add(template, place, what);
+                        }
                     }
                 }
                 Ok(None) => break,
                 Err(error) => {
                     self.end = Some(End::Malformed(error));
+                    let what = || Difference::malformed(error.reason(), rest);
+                    trouble.mismatches.add(template, place, what);
                     break;
                 }
             }
@@ -369,12 +312,11 @@ impl Conn {
         answered
     }
 
-    /// The template that the oldest unanswered request was made from.
-    fn oldest_template(&self) -> u32 {
-        let oldest = self.pending.as_ref();
-        oldest
-            .and_then(|pending| pending.template(0))
-            .unwrap_or(self.template)
+    fn place(&self, now: Nanos) -> Place {
+        Place {
+            connection: self.number,
+            now,
+        }
     }
 
     /// The connection ended at `now`, in order (`End::Closed`) or not (`End::Broken`). An answer whose body
@@ -386,8 +328,8 @@ impl Conn {
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) {
-        let template = self.oldest_template();
-        let expected = record.expected_body(template);
+        let template = template_of(self.template, self.pending.as_deref(), 0);
+        let place = self.place(now);
         let (parser, body) = match &mut self.protocol {
             Protocol::Http { parser, body } => (parser, body),
             Protocol::WebSocket(socket) => {
@@ -402,16 +344,22 @@ impl Conn {
             }
         };
         match parser.end() {
-            Ok(Some(Answer { status, .. })) if end == End::Closed => {
-                let body_matches = BodyCheck {
-                    expected,
+            Ok(Some(answer)) if end == End::Closed => {
+                let mut check = Check {
+                    checker: &mut record.checker,
                     progress: body,
-                }
-                .finish();
+                    template,
+                };
+                let fit = check.finish(answer.accepted);
                 if self.in_flight.count() == 0 {
                     trouble.unsolicited += 1;
+                    let what = || Difference::unsolicited(answer.status, &[]);
+                    trouble.mismatches.add(template, place, what);
                 } else {
-                    record.answer(template, status, body_matches);
+                    if let Some(kind) = record.answer(template, answer, fit) {
+                        let what = || difference(kind, answer, template, &[], body, record);
+                        trouble.mismatches.add(template, place, what);
+                    }
                     self.retire(1, now, record);
                 }
                 self.end = Some(end);
@@ -523,6 +471,36 @@ impl Conn {
     }
 }
 
+/// Which template an answer belongs to: that of the request with this number, counted from the oldest in flight. `own` is
+/// the connection's.
+#[inline]
+fn template_of(own: u32, pending: Option<&Pending>, number: u32) -> u32 {
+    let single = pending.and_then(|pending| pending.template(number));
+    single.unwrap_or(own)
+}
+
+/// In what an answer was wrong; `before` begins with it if it came as a whole.
+#[cold]
+fn difference(
+    kind: Kind,
+    answer: Answer,
+    template: u32,
+    before: &[u8],
+    body: &Option<Box<Progress>>,
+    record: &Record<'_>,
+) -> Difference {
+    let checker = &record.checker;
+    let head = record.caches[template as usize].head();
+    let rule = head.and_then(|head| Some((head, checker.broken_rule(head)?)));
+    match (kind, body, checker.expected(template), rule) {
+        (Kind::Body, Some(body), Some(expected), _) => body.difference(expected),
+        (Kind::Header, _, _, Some((head, rule))) => {
+            Difference::plain(kind, rule.text(), &rule.found(head))
+        }
+        _ => Difference::status(kind, &record.right_status(), answer.status, before),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -535,7 +513,7 @@ mod tests {
     }
 
     fn open(plan: &Plan, now: Nanos) -> Conn {
-        let mut conn = Conn::new(0, plan);
+        let mut conn = Conn::new(0, 0, plan);
         conn.open(3, plan, now);
         conn.connected(plan);
         conn
@@ -546,7 +524,7 @@ mod tests {
     #[test]
     fn generations_do_not_repeat_within_16_bits() {
         let plan = plan(&[]);
-        let mut conn = Conn::new(0, &plan);
+        let mut conn = Conn::new(0, 0, &plan);
         let mut last = 0;
         for _ in 0..200_000 {
             conn.open(3, &plan, 0);
@@ -561,7 +539,7 @@ mod tests {
     #[test]
     fn answers_are_matched_with_requests_and_the_rest_is_unsolicited() {
         let plan = plan(&[]);
-        let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+        let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
         let mut conn = open(&plan, 0);
         conn.in_flight.push(1000, 2);
         conn.receive(&OK.repeat(3), 5000, &mut record, &mut trouble);
@@ -583,7 +561,7 @@ mod tests {
             End::Malformed(AnswerError::Chunk),
             End::BadFrame(ws::Error::Masked),
         ] {
-            let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+            let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
             let mut conn = open(&plan, 0);
             conn.in_flight.push(0, 3);
             record.books.sent = 3;
@@ -598,7 +576,7 @@ mod tests {
         let plan = plan(&["--expect-body", "all of it"]);
         let partial = b"HTTP/1.1 200 OK\r\n\r\nall of it";
         for (end, ok) in [(End::Closed, 1), (End::Broken, 0)] {
-            let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+            let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
             let mut conn = open(&plan, 0);
             conn.in_flight.push(0, 1);
             conn.receive(partial, 1, &mut record, &mut trouble);

@@ -2,6 +2,7 @@
 
 mod charts;
 mod machines;
+mod mismatches;
 mod svg;
 mod tables;
 
@@ -72,6 +73,7 @@ pub(crate) fn page(runs: &[RunFile]) -> Result<String, Failure> {
                 (machines::section(runs, &groups))
                 (charts::endpoints(runs))
                 (tables::validity(runs))
+                (mismatches::section(runs))
                 (tables::how(runs))
                 (tables::files(runs))
             }

@@ -4,6 +4,7 @@ mod requests;
 
 use crate::{
     args::{Args, Close, Cpus, Reconnect},
+    checks::Checks,
     error::Failure,
     hold::Hold,
     rate::{Arrival, Rate, Schedule},
@@ -17,7 +18,6 @@ use crate::{
 };
 use std::{
     collections::hash_map::RandomState,
-    fs,
     hash::{BuildHasher, Hasher},
     time::{Duration, SystemTime},
 };
@@ -72,7 +72,8 @@ pub(crate) struct Plan {
     /// Requests on a connection; `u64::MAX` is no limit.
     pub quota: u64,
     pub expect_status: Expected,
-    pub expect_body: Option<Vec<u8>>,
+    /// Beside the status.
+    pub checks: Checks,
     pub timeout: Duration,
     pub cpus: Option<Cpus>,
     pub seed: u64,
@@ -138,7 +139,7 @@ impl Plan {
         }
         let open = open(&args)?;
         let hold = Hold::new(&args)?;
-        let expect_body = args.expect_body.as_deref().map(expected_body).transpose()?;
+        let checks = Checks::new(&args.checks, &templates, &mut note)?;
         let warmup = warmup(args.warmup, args.duration, hold);
         let connect_gap = args
             .connect_rate
@@ -177,7 +178,7 @@ impl Plan {
                 quota => quota,
             },
             expect_status: args.expect_status,
-            expect_body,
+            checks,
             timeout: args.timeout,
             cpus: args.cpus,
             seed,
@@ -206,14 +207,23 @@ impl Plan {
     /// When the requests of one thread are due, in an open loop. Its parts are those of all processes.
     pub(crate) fn schedule(&self, thread: u32) -> Option<Schedule> {
         let open = self.open.as_ref()?;
-        let share = self.share.unwrap_or(Share::WHOLE);
+        let Share { index, of } = self.thread_share(thread);
         Some(Schedule::new(
             &open.rate,
             open.arrival,
             (open.warmup, self.duration),
-            (thread * share.of + share.index, self.threads * share.of),
+            (index, of),
             self.seed,
         ))
+    }
+
+    /// What part of all threads of all processes one thread is.
+    pub(crate) fn thread_share(&self, thread: u32) -> Share {
+        let share = self.share.unwrap_or(Share::WHOLE);
+        Share {
+            index: thread * share.of + share.index,
+            of: self.threads * share.of,
+        }
     }
 
     /// The requests of one thread, when they are limited.
@@ -261,14 +271,6 @@ fn sources(asked: Option<&Sources>, target: &Target) -> Result<Vec<SocketAddress
             "--source-ip: {misfit} cannot reach {}, which is of another family",
             address.ip()
         ))),
-    }
-}
-
-fn expected_body(text: &str) -> Result<Vec<u8>, Failure> {
-    match text.strip_prefix('@') {
-        None => Ok(text.as_bytes().to_vec()),
-        Some(path) => fs::read(path)
-            .map_err(|error| Failure::Usage(format!("--expect-body: cannot read {path}: {error}"))),
     }
 }
 

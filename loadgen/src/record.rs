@@ -1,10 +1,17 @@
 //! What one thread has measured.
 
 use crate::{
-    books::Books, clock::Nanos, error::Failure, histogram::Latencies, plan::Plan, socket::Upgrade,
+    books::Books,
+    checks::{Checked, Checker, Fit},
+    clock::Nanos,
+    error::Failure,
+    histogram::Latencies,
+    mismatch::Kind,
+    plan::Plan,
+    socket::Upgrade,
     status::Expected,
 };
-use sws_proto::http1::answer::{HeadCache, RequestKind};
+use sws_proto::http1::answer::{Answer, HeadCache};
 
 const STATUS_COUNT: usize = 1000;
 /// Where echoes are counted.
@@ -17,7 +24,8 @@ pub(crate) struct Tally {
     pub reconnects: u64,
     /// Messages that the server sent by itself, where that is wanted.
     pub pushed: u64,
-    /// Answers by status code. An answer with a wrong body is in none: it is no success of any class.
+    pub checked: Checked,
+    /// Answers by status code. An answer with a wrong field or body is in none: it is no success of any class.
     codes: Box<[u64; STATUS_COUNT]>,
     pub templates: Vec<TemplateTally>,
     /// From the send: service time.
@@ -88,11 +96,11 @@ pub(crate) struct Record<'p> {
     pub tally: Tally,
     /// One cache for each template, because answers to different requests have different heads.
     pub caches: Vec<HeadCache>,
+    pub checker: Checker<'p>,
     /// When messages are sent and not requests.
     pub upgrade: Option<&'p Upgrade>,
     /// For the decoder of messages.
     pub scratch: Vec<u8>,
-    expect_body: Option<&'p [u8]>,
     expect_status: &'p Expected,
 }
 
@@ -110,6 +118,7 @@ impl Tally {
             bytes: 0,
             reconnects: 0,
             pushed: 0,
+            checked: Checked::default(),
             codes: Box::new([0; STATUS_COUNT]),
             templates: templates.collect::<Result<_, Failure>>()?,
             latencies: Latencies::new()?,
@@ -141,6 +150,7 @@ impl Tally {
         self.bytes = 0;
         self.reconnects = 0;
         self.pushed = 0;
+        self.checked = Checked::default();
         self.codes.fill(0);
         self.latencies.clear();
         if let Some(open) = &mut self.open {
@@ -160,6 +170,7 @@ impl Tally {
         self.bytes += other.bytes;
         self.reconnects += other.reconnects;
         self.pushed += other.pushed;
+        self.checked += other.checked;
         for (sum, count) in self.codes.iter_mut().zip(other.codes.iter()) {
             *sum += count;
         }
@@ -197,8 +208,8 @@ impl Tally {
 }
 
 impl<'p> Record<'p> {
-    /// Nothing recorded yet.
-    pub(crate) fn new(plan: &'p Plan) -> Result<Self, Failure> {
+    /// Nothing recorded yet; of one thread.
+    pub(crate) fn new(plan: &'p Plan, thread: u32) -> Result<Self, Failure> {
         Ok(Self {
             books: Books::default(),
             tally: Tally::new(plan)?,
@@ -209,35 +220,44 @@ impl<'p> Record<'p> {
                 .collect(),
             upgrade: plan.upgrade.as_ref(),
             scratch: Vec::new(),
-            expect_body: plan.expect_body.as_deref(),
             expect_status: &plan.expect_status,
+            checker: Checker::new(&plan.checks, plan.thread_share(thread), plan.seed),
         })
     }
 
-    /// The body that answers to this template must have; answers to HEAD and CONNECT have none to compare.
+    /// Counts the answer to a request; says what is wrong with it, if anything is.
     #[inline]
-    pub(crate) fn expected_body(&self, template: u32) -> Option<&'p [u8]> {
-        let expected = self.expect_body?;
-        let ordinary = self.caches[template as usize].kind() == RequestKind::Ordinary;
-        ordinary.then_some(expected)
-    }
-
-    /// Counts the answer to a request.
-    #[inline]
-    pub(crate) fn answer(&mut self, template: u32, status: u16, body_matches: bool) {
+    pub(crate) fn answer(&mut self, template: u32, answer: Answer, fit: Fit) -> Option<Kind> {
         let template = &mut self.tally.templates[template as usize];
+        let status = answer.status;
         template.answers += 1;
-        if body_matches {
+        if fit == Fit::Yes {
             template.ok_2xx += u64::from(status.wrapping_sub(200) < 100);
             self.tally.codes[usize::from(status) % STATUS_COUNT] += 1;
         }
         if !self.expect_status.contains(status) {
             self.books.wrong_status += 1;
-        } else if !body_matches {
-            self.books.wrong_body += 1;
-        } else {
-            self.books.ok += 1;
+            return Some(Kind::Status);
         }
+        match fit {
+            Fit::Yes => {
+                self.books.ok += 1;
+                None
+            }
+            Fit::Header => {
+                self.books.wrong_header += 1;
+                Some(Kind::Header)
+            }
+            Fit::Body => {
+                self.books.wrong_body += 1;
+                Some(Kind::Body)
+            }
+        }
+    }
+
+    /// The statuses that are right, as the user would say it.
+    pub(crate) fn right_status(&self) -> String {
+        self.expect_status.name()
     }
 
     /// Counts the answer to a message. The arena reads an echo as an answer of class 2xx.

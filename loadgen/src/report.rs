@@ -2,5 +2,6 @@
 
 pub(crate) mod json;
 mod machines;
+pub(crate) mod mismatches;
 pub(crate) mod text;
 pub(crate) mod units;

@@ -349,6 +349,7 @@ fn sum(plan: &Plan, borders: Borders, reports: Vec<WorkerReport>) -> Result<Outc
         outcome.client.system += report.cpu.system;
         outcome.client.busiest = outcome.client.busiest.max(report.cpu.busy());
     }
+    outcome.trouble.mismatches.settle(borders.start);
     outcome.windows = windows::rows(windows, outcome.elapsed, plan.interval)?;
     let cpus = plan
         .cpus

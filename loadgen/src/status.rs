@@ -42,8 +42,16 @@ impl Expected {
     /// What wrong ones are.
     pub(crate) fn opposite(&self) -> String {
         match self.number() {
-            Some(number) => format!("outside {}xx", number / 100),
-            None => format!("other than {}", self.text),
+            Some(_) => format!("outside {}", self.name()),
+            None => format!("other than {}", self.name()),
+        }
+    }
+
+    /// What right ones are.
+    pub(crate) fn name(&self) -> String {
+        match self.number() {
+            Some(number) => format!("{}xx", number / 100),
+            None => self.text.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What went wrong, counted by kind over the whole run: warm-up, window and drain.
 
 use crate::hold::Dropped;
+use crate::{checks::Checked, mismatch::Mismatches};
 use std::{collections::BTreeMap, ops::AddAssign};
 use sws_proto::{
     http1::answer::AnswerError,
@@ -40,6 +41,10 @@ pub(crate) struct Trouble {
     pub dropped: Dropped,
     /// Not trouble, but good to know: upgrades that succeeded.
     pub upgrades: u64,
+    /// The same: bodies that were compared.
+    pub checked: Checked,
+    /// The first wrong answers, as they came.
+    pub mismatches: Mismatches,
     /// Sends that the socket took only in part.
     pub short_sends: u64,
     /// Receives that found no free buffer and were armed again.
@@ -127,6 +132,8 @@ impl AddAssign<&Self> for Trouble {
         self.send_failed += other.send_failed;
         self.stuck += other.stuck;
         self.unsolicited += other.unsolicited;
+        self.checked += other.checked;
+        self.mismatches += &other.mismatches;
         self.short_sends += other.short_sends;
         self.starved += other.starved;
     }

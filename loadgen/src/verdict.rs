@@ -189,6 +189,13 @@ fn answers(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
         ),
     );
     some(
+        total.wrong_header,
+        format!(
+            "{} answers lacked a header field that was expected, or had another value in it",
+            total.wrong_header
+        ),
+    );
+    some(
         total.wrong_body,
         format!(
             "{} answers had another body than expected",

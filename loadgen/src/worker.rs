@@ -140,10 +140,10 @@ impl<'p> Worker<'p> {
             control,
             first,
             conns: (0..count)
-                .map(|index| Conn::new(template(index) as u32, plan))
+                .map(|index| Conn::new(first + index, template(index) as u32, plan))
                 .collect(),
             cold: cold.collect(),
-            record: Record::new(plan)?,
+            record: Record::new(plan, number)?,
             trouble: Trouble::default(),
             stages: stages::Stages::default(),
             touched: Vec::with_capacity(count as usize),

@@ -3,9 +3,10 @@
 
 mod hold;
 
-use super::units::per;
+use super::{mismatches::Shown, units::per};
 use crate::{
     books::Books,
+    checks::HeaderRule,
     files::{Host, RunFile, Session},
     gates::Passage,
     histogram::Latencies,
@@ -93,6 +94,9 @@ struct Report<'a> {
     counts: Counts,
     latency: Latency,
     codes: BTreeMap<String, u64>,
+    checks: Checks,
+    /// The first ones of the whole run.
+    mismatches: Vec<Shown<'a>>,
     errors_detail: ErrorsDetail,
     /// Only where connections are held.
     hold: Option<Held<'a>>,
@@ -220,14 +224,23 @@ struct Phases {
     steady: Option<bool>,
 }
 
-/// Requests of the window: in_flight_at_start + sent = ok + bad_status + bad_body + malformed + cut_short +
-/// lost + timed_out + in_flight_at_end.
+/// What was asked of answers beside their status.
+#[derive(Serialize)]
+struct Checks {
+    /// Which bodies are compared; null when nothing says what they must be.
+    validate: Option<String>,
+    headers: Vec<String>,
+}
+
+/// Requests of the window: in_flight_at_start + sent = ok + bad_status + bad_header + bad_body + malformed +
+/// cut_short + lost + timed_out + in_flight_at_end.
 #[derive(Serialize)]
 struct Counts {
     in_flight_at_start: u64,
     sent: u64,
     ok: u64,
     bad_status: u64,
+    bad_header: u64,
     bad_body: u64,
     malformed: u64,
     cut_short: u64,
@@ -237,6 +250,10 @@ struct Counts {
     answered_in_drain: u64,
     /// Still without an answer when the drain was over.
     unfinished: u64,
+    bodies_checked: u64,
+    body_bytes_checked: u64,
+    /// Estimated from those comparisons that were timed.
+    body_check_ns: u64,
     /// The same sums over warm-up, window and drain.
     whole_run: WholeRun,
 }
@@ -248,6 +265,7 @@ struct WholeRun {
     bad: u64,
     lost: u64,
     unfinished: u64,
+    bodies_checked: u64,
 }
 
 /// What counts as the latency of this run, then the times that were measured, each with its histogram.
@@ -294,6 +312,8 @@ struct ErrorsDetail {
     stuck: u64,
     stuck_at_end: usize,
     unsolicited: u64,
+    /// Wrong, malformed and unsolicited answers.
+    mismatches: u64,
     malformed: BTreeMap<&'static str, u64>,
     never_connected: u64,
     /// Only with WebSocket.
@@ -427,6 +447,8 @@ impl<'a> Report<'a> {
             workers: None,
             phases: Phases::new(plan, outcome),
             counts: Counts::new(outcome),
+            checks: Checks::new(plan),
+            mismatches: Shown::of(plan, outcome),
             latency: Latency {
                 headline: Spectrum::new(tally.headline()),
                 service: Measured::new(&tally.latencies),
@@ -482,7 +504,7 @@ impl<'a> Load<'a> {
                 Some(number) => StatusSet::Class(number),
                 None => StatusSet::Other(plan.expect_status.text()),
             },
-            expect_body: plan.expect_body.is_some(),
+            expect_body: !plan.checks.bodies.is_empty(),
             seed: plan.seed,
         }
     }
@@ -609,6 +631,7 @@ impl Counts {
             sent,
             ok,
             wrong_status,
+            wrong_header,
             wrong_body,
             malformed,
             cut_short,
@@ -621,6 +644,7 @@ impl Counts {
             sent,
             ok,
             bad_status: wrong_status,
+            bad_header: wrong_header,
             bad_body: wrong_body,
             malformed,
             cut_short,
@@ -629,13 +653,27 @@ impl Counts {
             in_flight_at_end: ledger.in_flight_at_end,
             answered_in_drain: ledger.drain.answered(),
             unfinished: ledger.unfinished,
+            bodies_checked: outcome.tally.checked.bodies,
+            body_bytes_checked: outcome.tally.checked.bytes,
+            body_check_ns: outcome.tally.checked.nanos(),
             whole_run: WholeRun {
                 sent: total.sent,
                 ok: total.ok,
                 bad: total.bad(),
                 lost: total.never_answered(),
                 unfinished: ledger.unfinished,
+                bodies_checked: outcome.trouble.checked.bodies,
             },
+        }
+    }
+}
+
+impl Checks {
+    fn new(plan: &Plan) -> Self {
+        let checks = &plan.checks;
+        Self {
+            validate: (!checks.bodies.is_empty()).then(|| checks.validate.to_string()),
+            headers: checks.headers.iter().map(HeaderRule::text).collect(),
         }
     }
 }
@@ -682,6 +720,7 @@ impl ErrorsDetail {
             stuck: trouble.stuck,
             stuck_at_end: outcome.silent,
             unsolicited: trouble.unsolicited,
+            mismatches: trouble.mismatches.count,
             malformed: trouble
                 .malformed_kinds()
                 .map(|(kind, count)| (kind.reason(), count))

@@ -2,7 +2,10 @@
 //! first match of each pattern, so nothing before those lines may contain `Latency`, `requests in`,
 //! `responses`, `2xx=`, `Bandwidth:` or `Reconnects: `.
 
-use super::units::{bandwidth, bytes, count, latency, per};
+use super::{
+    mismatches,
+    units::{bandwidth, bytes, count, latency, per},
+};
 use crate::{
     duration, histogram::Latencies, hold::Hold, plan::Plan, run::Outcome, template::Template,
     verdict::Verdict,
@@ -84,7 +87,9 @@ pub(crate) fn result(
     held(out, plan, outcome)?;
     own_lines(out, outcome)?;
     super::machines::lines(out, outcome)?;
+    checked(out, plan, outcome)?;
     judgement(out, verdict)?;
+    mismatches::text(out, plan, outcome)?;
     out.flush()
 }
 
@@ -316,6 +321,25 @@ fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// What comparing bodies covered, and what it cost.
+fn checked(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Result<()> {
+    if plan.checks.bodies.is_empty() {
+        return Ok(());
+    }
+    let checked = &outcome.tally.checked;
+    let busy = (outcome.client.user + outcome.client.system).as_nanos() as f64;
+    writeln!(
+        out,
+        "  Bodies:   {} compared ({}; {} in the whole run), {} bytes, at about {:.2}us each: {:.1}% of the client's CPU",
+        checked.bodies,
+        plan.checks.validate,
+        outcome.trouble.checked.bodies,
+        checked.bytes,
+        per(checked.nanos() as f64 / 1e3, checked.bodies as f64),
+        per(checked.nanos() as f64 * 100.0, busy),
+    )
 }
 
 fn judgement(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {

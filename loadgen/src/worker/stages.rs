@@ -3,6 +3,7 @@
 use super::{TICK, Worker, kind, lifecycle::reset_on_close};
 use crate::{
     books::Ledger,
+    checks::Checked,
     clock::{self, Nanos},
     conn::{Phase, flag},
     error::Failure,
@@ -158,6 +159,7 @@ impl Worker<'_> {
             stages.hold.up_at_start = up;
             stages.cpu = CpuUse::reading(now);
             self.record.tally.clear();
+            self.record.checker.part = Checked::default();
             stages.windows.begin(self.control.start());
             self.begin_budget();
             // The window may be over already (interrupted, or this thread did not run for its length).
@@ -165,6 +167,7 @@ impl Worker<'_> {
         } else {
             stages.stage = Stage::Drain;
             let tally = &mut self.record.tally;
+            tally.checked = self.record.checker.part;
             stages
                 .windows
                 .finish(&books, tally.bytes, tally.headline_mut());
@@ -264,6 +267,7 @@ impl Worker<'_> {
         stages.ledger.unfinished = self.in_flight();
         stages.hold.touched = self.touched();
         let tally = stages.window.unwrap_or_else(|| self.record.tally.clone());
+        self.trouble.checked = self.record.checker.whole;
         let report = WorkerReport {
             ledger: stages.ledger,
             tally,

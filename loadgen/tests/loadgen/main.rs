@@ -10,6 +10,7 @@ mod answers;
 mod arena_output;
 mod built;
 mod calibrate;
+mod checks;
 mod command_line;
 mod compare;
 mod connections;

@@ -104,6 +104,7 @@ fn books_balance(report: &Value) {
     let went = sum(&[
         "ok",
         "bad_status",
+        "bad_header",
         "bad_body",
         "malformed",
         "cut_short",
@@ -121,7 +122,7 @@ fn books_balance(report: &Value) {
     assert_eq!(report["verdict"]["counts_balance"], true);
     assert_eq!(
         number(&report["responses"]),
-        sum(&["ok", "bad_status", "bad_body"])
+        sum(&["ok", "bad_status", "bad_header", "bad_body"])
     );
     assert_eq!(report["latency_us"]["samples"], report["responses"]);
 }

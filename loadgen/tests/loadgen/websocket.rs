@@ -212,6 +212,15 @@ fn wrong_payloads() {
         assert_eq!(report["status"]["2xx"], 0);
         assert_eq!(report["counts"]["bad_body"], report["responses"]);
         assert!(number(&report["responses"]) > 0);
+        let one = &report["mismatches"][0];
+        assert_eq!(
+            (&one["kind"], &one["expected"], &one["got"]),
+            (&"echo".into(), &"hello".into(), &wrong.into())
+        );
+        assert_eq!(
+            number(&one["offset"]),
+            wrong.len().min(if wrong == "hello!" { 5 } else { 4 }) as u64
+        );
     }
 }
 
@@ -221,6 +230,7 @@ fn text_echoed_as_binary() {
     let report = invalid(&server, &[], "text messages were echoed as binary ones");
     assert_eq!(report["status"]["2xx"], 0);
     assert!(number(&report["errors_detail"]["wrong_opcode"]) > 0);
+    assert_eq!(report["mismatches"][0]["got"], "a binary message");
 }
 
 #[test]
@@ -266,6 +276,9 @@ fn echoes_out_of_order() {
     let report = invalid(&server, &varying, "echoes were out of order");
     assert_eq!(report["status"]["2xx"], 0, "{report:#}");
     assert!(number(&report["errors_detail"]["out_of_order"]) > 0);
+    let one = &report["mismatches"][0];
+    assert_eq!(number(&one["offset"]), 12, "{one:#}");
+    assert_eq!(one["expected"], "number 100000");
 }
 
 #[test]

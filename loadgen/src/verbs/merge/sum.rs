@@ -5,6 +5,7 @@ use crate::{
     error::Failure,
     files::RunFile,
     histogram::Latencies,
+    mismatch::KEPT,
     report::{
         json::{Measured, Micros, Spectrum, rounded, steady},
         units::per,
@@ -46,6 +47,7 @@ pub(super) fn all(files: &[RunFile], together: &Together) -> Result<Value, Failu
     merged["bandwidth_bps"] = rounded(per(sum(&merged, "bytes_read"), seconds), 1e2).into();
     latencies(files, &mut merged)?;
     templates(files, &mut merged)?;
+    merged["mismatches"] = mismatches(files, together);
     let rows = windows(files, together)?;
     phases(files, together, &rows, &mut merged);
     merged["windows"] = json!(rows);
@@ -128,6 +130,23 @@ fn templates(files: &[RunFile], merged: &mut Value) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The first of all, with times since the first begin.
+fn mismatches(files: &[RunFile], together: &Together) -> Value {
+    let mut all = Vec::new();
+    for file in files {
+        let start = file.count("/phases/start_unix_ns").unwrap_or(0);
+        let late = start.saturating_sub(together.start) as i64;
+        for one in file.value["mismatches"].as_array().into_iter().flatten() {
+            let mut one = one.clone();
+            one["t_ns"] = (one["t_ns"].as_i64().unwrap_or(0) + late).into();
+            all.push(one);
+        }
+    }
+    all.sort_by_key(|one| one["t_ns"].as_i64());
+    all.truncate(KEPT);
+    all.into()
 }
 
 /// Rows are put together with the nearest of the first worker to begin.
@@ -307,4 +326,33 @@ fn worker(file: &RunFile) -> Value {
         "clock": file.value["client"]["clock"],
         "valid": file.value["verdict"]["valid"],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_answers_are_in_the_order_in_which_they_came() {
+        let file = |start: u64, times: &[i64]| {
+            let list: Vec<Value> = times.iter().map(|t_ns| json!({ "t_ns": t_ns })).collect();
+            RunFile {
+                path: "x.json".into(),
+                value: json!({ "phases": { "start_unix_ns": start }, "mismatches": list }),
+            }
+        };
+        let together = Together {
+            start: 1000,
+            end: 2000,
+            overlap: 1.0,
+        };
+        let files = [file(1000, &[-10, 20, 40, 50]), file(1005, &[-30, 30])];
+        let times: Vec<i64> = mismatches(&files, &together)
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["t_ns"].as_i64().unwrap())
+            .collect();
+        assert_eq!(times, [-25, -10, 20, 35, 40]);
+    }
 }
