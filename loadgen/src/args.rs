@@ -1,5 +1,7 @@
 //! The command line, before anything in it is looked up or opened.
 
+pub(crate) mod tls;
+
 use crate::{
     duration, files,
     rate::{self, Arrival, Rate},
@@ -20,7 +22,7 @@ const THREADS_MAX: u64 = 1024;
 const RECEIVE_BUFFER_RANGE: std::ops::RangeInclusive<u64> = 512..=1 << 20;
 
 /// What the arena's generator sends.
-const ARENA_MESSAGE: &str = "hello";
+pub(crate) const ARENA_MESSAGE: &str = "hello";
 
 const AFTER_HELP: &str = "\
 Durations: 5s, 500ms, 2m, 1h, 1m30s; a bare number is seconds.
@@ -48,7 +50,7 @@ Exit status:
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, after_help = AFTER_HELP, args_override_self = true)]
 pub(crate) struct Args {
-    /// Where to send to, as http://HOST:PORT/PATH. With --raw the path is not used, and without a URL the
+    /// Where to send to, as http://HOST:PORT/PATH; https, ws and wss are known as well. With --raw the path is not used, and without a URL the
     /// Host header of the first template names the target
     pub url: Option<String>,
 
@@ -218,6 +220,9 @@ pub(crate) struct Args {
     /// flag is accepted for command lines that ask for it
     #[arg(long)]
     pub cqe_latency: bool,
+
+    #[command(flatten)]
+    pub tls: tls::TlsOptions,
 
     #[command(flatten)]
     pub output: files::Options,

@@ -1,5 +1,7 @@
 //! One connection: what is in flight on it, what is being sent, where in an answer it is.
 
+mod secured;
+
 use crate::{
     clock::{NEVER, Nanos},
     inflight::InFlight,
@@ -9,6 +11,7 @@ use crate::{
     socket::{Socket, Upgrade},
     trouble::Trouble,
 };
+use secured::Secured;
 use std::os::fd::RawFd;
 use sws_proto::{
     http1::answer::{Answer, AnswerError, AnswerParser, BodySink},
@@ -24,6 +27,8 @@ pub(crate) enum Phase {
     /// No socket; waits for its turn to be opened.
     Waiting,
     Connecting,
+    /// In the handshake of TLS.
+    Securing,
     /// Waits for the answer to the opening handshake of WebSocket.
     Upgrading,
     Active,
@@ -51,6 +56,8 @@ pub(crate) enum End {
     Rejected(Rejected),
     /// It ended before the answer to the upgrade.
     UpgradeCut,
+    /// TLS has failed, in the handshake or later; the tally of TLS says how.
+    Tls,
     /// It ended, in order or not, inside an answer.
     CutShort,
     /// Nothing moved for too long.
@@ -73,10 +80,10 @@ pub(crate) mod flag {
     pub(crate) const LAST_ANSWER: u16 = 32;
     /// At least one request was answered.
     pub(crate) const ANSWERED: u16 = 64;
-    /// Something other than messages waits to be sent.
+    /// Something other than requests waits to be sent: what TLS or WebSocket themselves have to say.
     pub(crate) const CONTROL: u16 = 128;
-    /// What is being sent is that, and not messages.
-    pub(crate) const SENDS_CONTROL: u16 = 256;
+    /// What is being sent was made for this connection, whatever its template is: that, or anything encrypted.
+    pub(crate) const SENDS_OWN: u16 = 256;
     /// Is in the list of connections that requests can be sent on.
     pub(crate) const FREE: u16 = 512;
     /// Pauses before its next request.
@@ -106,6 +113,8 @@ pub(crate) struct Conn {
     /// When a byte was last sent or received; `NEVER` where nothing is waited for.
     pub progress: Nanos,
     protocol: Protocol,
+    /// Boxed for the sake of those without.
+    tls: Option<Box<Secured>>,
 }
 
 /// Where in what is received a connection is.
@@ -183,6 +192,7 @@ impl Conn {
             requests: 0,
             progress: NEVER,
             protocol: Protocol::new(plan.upgrade.as_ref()),
+            tls: None,
         }
     }
 
@@ -221,8 +231,8 @@ impl Conn {
     }
 
     /// The connection is up: what there is to do before it carries requests is begun.
-    pub(crate) fn connected(&mut self, plan: &Plan) {
-        self.phase = match (&mut self.protocol, &plan.upgrade) {
+    pub(crate) fn connected(&mut self, upgrade: Option<&Upgrade>) {
+        self.phase = match (&mut self.protocol, upgrade) {
             (Protocol::WebSocket(socket), Some(upgrade)) => {
                 socket.begin(upgrade);
                 self.flags |= flag::CONTROL;
@@ -234,13 +244,14 @@ impl Conn {
 
     /// Makes what waits beside messages the batch that is sent next, in `batch`.
     pub(crate) fn take_control(&mut self, batch: &mut Vec<u8>) {
+        batch.clear();
         if let Protocol::WebSocket(socket) = &mut self.protocol {
             socket.take_control(batch);
-            self.sent = 0;
-            self.to_send = batch.len() as u32;
         }
+        self.sent = 0;
+        self.to_send = batch.len() as u32;
         self.flags &= !flag::CONTROL;
-        self.flags |= flag::SENDS_CONTROL;
+        self.flags |= flag::SENDS_OWN;
     }
 
     /// Remembers the payload of a message that is about to be sent.
@@ -261,6 +272,22 @@ impl Conn {
         trouble: &mut Trouble,
     ) {
         self.progress = now;
+        if self.tls.is_some() {
+            self.receive_secured(bytes, now, record, trouble);
+        } else {
+            self.receive_plain(bytes, now, record, trouble);
+        }
+    }
+
+    /// The same for bytes that are not encrypted, or no longer.
+    #[inline]
+    fn receive_plain(
+        &mut self,
+        bytes: &[u8],
+        now: Nanos,
+        record: &mut Record<'_>,
+        trouble: &mut Trouble,
+    ) {
         record.tally.bytes += bytes.len() as u64;
         let answered = match &mut self.protocol {
             Protocol::Http { .. } if self.pending.is_some() => {
@@ -385,6 +412,11 @@ impl Conn {
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) {
+        if self.phase == Phase::Securing {
+            self.handshake_ended(end, record);
+            return;
+        }
+        let is_whole = end == End::Closed && self.end_is_known(record);
         let template = self.oldest_template();
         let expected = record.expected_body(template);
         let (parser, body) = match &mut self.protocol {
@@ -401,7 +433,7 @@ impl Conn {
             }
         };
         match parser.end() {
-            Ok(Some(Answer { status, .. })) if end == End::Closed => {
+            Ok(Some(Answer { status, .. })) if is_whole => {
                 let body_matches = BodyCheck {
                     expected,
                     progress: body,
@@ -460,7 +492,7 @@ impl Conn {
     /// Whether something is waited for that did not move since `earlier`.
     pub(crate) fn is_stuck_since(&self, earlier: Nanos) -> bool {
         let waits = match self.phase {
-            Phase::Connecting | Phase::Upgrading => true,
+            Phase::Connecting | Phase::Securing | Phase::Upgrading => true,
             Phase::Active => self.in_flight.count() > 0,
             Phase::Closed | Phase::Waiting => false,
         };
@@ -499,6 +531,10 @@ impl Conn {
                 books.timed_out += lost;
                 trouble.stuck += 1;
             }
+            End::Tls => {
+                books.lost += lost;
+                trouble.tls += 1;
+            }
             End::ConnectFailed(errno) => *trouble.connect.entry(errno).or_default() += 1,
             End::Closed | End::Announced | End::Quota => {
                 books.lost += lost;
@@ -526,7 +562,7 @@ mod tests {
     fn open(plan: &Plan, now: Nanos) -> Conn {
         let mut conn = Conn::new(0, plan);
         conn.open(3, plan, now);
-        conn.connected(plan);
+        conn.connected(plan.upgrade.as_ref());
         conn
     }
 
@@ -571,6 +607,7 @@ mod tests {
             End::Announced,
             End::Malformed(AnswerError::Chunk),
             End::BadFrame(ws::Error::Masked),
+            End::Tls,
         ] {
             let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
             let mut conn = open(&plan, 0);

@@ -37,6 +37,7 @@ mod statistics;
 mod target;
 mod template;
 mod timers;
+mod tls;
 mod trouble;
 mod verbs;
 mod verdict;

@@ -1,7 +1,7 @@
 //! The command line, checked and looked up: everything that a run needs to know.
 
 use crate::{
-    args::{Args, Close, Cpus, Reconnect},
+    args::{ARENA_MESSAGE, Args, Close, Cpus, Reconnect},
     error::Failure,
     rate::{Arrival, Rate, Schedule},
     rng::Rng,
@@ -10,6 +10,7 @@ use crate::{
     split::Share,
     target::{Address, Target},
     template::Template,
+    tls,
 };
 use std::{
     collections::hash_map::RandomState,
@@ -28,6 +29,8 @@ const WARMUP_MIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub target: Target,
+    /// With https and wss.
+    pub tls: Option<tls::Client>,
     pub address: SocketAddress,
     /// Where connections come from, in turn; none leaves it to the kernel.
     pub sources: Vec<SocketAddress>,
@@ -111,6 +114,7 @@ impl Plan {
         let (share, connections) = part(&args)?;
         let seed = args.seed.unwrap_or_else(draw_seed);
         let (target, mut templates, upgrade) = requests(&args, seed)?;
+        let tls = tls(&args, &target)?;
         for template in &mut templates {
             template.take_share(share);
         }
@@ -136,6 +140,7 @@ impl Plan {
             address: target.address.for_kernel()?,
             sources: sources(args.source_ip.as_ref(), &target)?,
             target,
+            tls,
             templates,
             upgrade,
             connections,
@@ -244,7 +249,7 @@ fn requests(args: &Args, seed: u64) -> Result<(Target, Vec<Template>, Option<Upg
     })?;
     let target = Target::from_url(url, args.unix.as_deref())?;
     let mut upgrade = None;
-    let template = match args.message() {
+    let template = match message(args, &target)? {
         Some(text) => {
             let message = Template::message(target.path.clone(), text, depth)?;
             let mut rng = Rng::new(seed, u64::MAX);
@@ -256,10 +261,42 @@ fn requests(args: &Args, seed: u64) -> Result<(Target, Vec<Template>, Option<Upg
     Ok((target, vec![template], upgrade))
 }
 
+/// What messages are, when WebSocket is spoken.
+fn message<'a>(args: &'a Args, target: &Target) -> Result<Option<&'a str>, Failure> {
+    if !target.websocket {
+        return Ok(args.message());
+    }
+    let conflict = if args.expect_body.is_some() {
+        "--expect-body"
+    } else if args.files().next().is_some() {
+        "--raw"
+    } else {
+        return Ok(Some(args.message().unwrap_or(ARENA_MESSAGE)));
+    };
+    Err(Failure::Usage(format!(
+        "{conflict}: it is of no use with WebSocket; write the URL with http or https instead of ws or wss"
+    )))
+}
+
+fn tls(args: &Args, target: &Target) -> Result<Option<tls::Client>, Failure> {
+    if target.secure {
+        return tls::Client::new(&args.tls, &target.host).map(Some);
+    }
+    match args.tls.given() {
+        None => Ok(None),
+        Some(flag) => Err(Failure::Usage(format!(
+            "{flag}: nothing is encrypted; write the URL with https or wss"
+        ))),
+    }
+}
+
 fn from_files(args: &Args, depth: usize) -> Result<(Target, Vec<Template>), Failure> {
     let unix = args.unix.as_deref();
     let url = args.url.as_deref();
     let mut target = url.map(|url| Target::from_url(url, unix)).transpose()?;
+    if let Some(target) = &target {
+        message(args, target)?;
+    }
     let mut templates = Vec::with_capacity(args.raw.len());
     for path in args.files() {
         let name = path.display().to_string();

@@ -2,6 +2,7 @@
 
 use crate::{
     books::Books, clock::Nanos, error::Failure, histogram::Latencies, plan::Plan, socket::Upgrade,
+    tls,
 };
 use sws_proto::http1::answer::{HeadCache, RequestKind};
 
@@ -87,6 +88,8 @@ pub(crate) struct Record<'p> {
     pub caches: Vec<HeadCache>,
     /// When messages are sent and not requests.
     pub upgrade: Option<&'p Upgrade>,
+    /// With TLS.
+    pub tls: Option<Box<tls::Tally>>,
     /// For the decoder of messages.
     pub scratch: Vec<u8>,
     expect_body: Option<&'p [u8]>,
@@ -203,6 +206,11 @@ impl<'p> Record<'p> {
                 .map(|template| HeadCache::new(template.kind))
                 .collect(),
             upgrade: plan.upgrade.as_ref(),
+            tls: plan
+                .tls
+                .as_ref()
+                .map(|_| tls::Tally::new().map(Box::new))
+                .transpose()?,
             scratch: Vec::new(),
             expect_body: plan.expect_body.as_deref(),
             class: plan.expect_status / 100 * 100,

@@ -2,4 +2,5 @@
 
 pub(crate) mod json;
 pub(crate) mod text;
+pub(crate) mod tls;
 pub(crate) mod units;

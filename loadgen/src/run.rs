@@ -8,7 +8,7 @@ use crate::{
     plan::{Plan, Warmup},
     record::Tally,
     signals::{Signals, Stop},
-    start_at,
+    start_at, tls,
     trouble::Trouble,
     windows::{self, Row},
     worker::{Worker, WorkerReport},
@@ -45,6 +45,8 @@ pub(crate) struct Outcome {
     pub start_unix: u64,
     /// The whole run.
     pub trouble: Trouble,
+    /// The same, with TLS.
+    pub tls: Option<Box<tls::Tally>>,
     pub client: Client,
     /// Connections that were up at least once.
     pub connected: usize,
@@ -271,6 +273,7 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         windows: Vec::new(),
         start_unix: clock::unix(borders.start),
         trouble: Trouble::default(),
+        tls: None,
         client: Client::default(),
         connected: 0,
         silent: 0,
@@ -283,6 +286,10 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         outcome.ledger += report.ledger;
         outcome.tally.merge(&report.tally);
         outcome.trouble += &report.trouble;
+        match (&mut outcome.tls, report.tls) {
+            (Some(sum), Some(more)) => sum.merge(&more),
+            (sum, more) => *sum = more,
+        }
         outcome.connected += report.connected;
         outcome.silent += report.silent;
         outcome.dropped += u64::from(report.dropped);

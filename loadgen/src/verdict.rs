@@ -6,6 +6,7 @@ use crate::{
     files::{Options, RunFile},
     gates::Passage,
     plan::Plan,
+    report,
     run::Outcome,
     schedule::Held,
     worker::SILENCE,
@@ -49,6 +50,7 @@ impl Verdict {
         answers(plan, outcome, &mut problems);
         upgrades(outcome, &mut problems);
         echoes(outcome, &mut problems);
+        report::tls::problems(outcome, &mut problems);
         connections(plan, outcome, &mut problems);
         if !balanced {
             problems.push("the books do not balance: this is a bug of this program".into());

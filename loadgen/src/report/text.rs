@@ -28,6 +28,7 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
             "  Mode:      WebSocket, echo of text messages of {bytes} bytes"
         )?;
     }
+    super::tls::banner(out, plan)?;
     if plan.has_quota() {
         writeln!(out, "  Req/conn:  {}", plan.quota)?;
     } else {
@@ -73,6 +74,7 @@ pub(crate) fn result(
     }
     writeln!(out)?;
     offered(out, plan, outcome, verdict)?;
+    super::tls::lines(out, outcome)?;
     own_lines(out, outcome)?;
     judgement(out, verdict)?;
     out.flush()

@@ -7,6 +7,7 @@ use crate::{
     conn::flag,
     error::Failure,
     record::Tally,
+    tls,
     trouble::Trouble,
     windows::{Window, Windows},
 };
@@ -99,6 +100,7 @@ pub(crate) struct WorkerReport {
     pub windows: Vec<Window>,
     /// The whole run.
     pub trouble: Trouble,
+    pub tls: Option<Box<tls::Tally>>,
     pub cpu: CpuUse,
     /// Connections that have been up at least once.
     pub connected: usize,
@@ -246,6 +248,7 @@ impl Worker<'_> {
             tally,
             windows: stages.windows.into_list(),
             trouble: mem::take(&mut self.trouble),
+            tls: self.record.tls.take(),
             cpu: stages.cpu,
             connected: self.have_been_up,
             silent: self.silent(),

@@ -22,5 +22,7 @@ mod requests;
 mod schema;
 mod server;
 mod signals;
+mod tls;
+mod tls_server;
 mod tool;
 mod websocket;
