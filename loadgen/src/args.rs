@@ -4,6 +4,7 @@ mod checks;
 mod hold;
 mod requests;
 mod server;
+pub(crate) mod tls;
 
 pub(crate) use self::{checks::Checks, server::Server};
 
@@ -30,7 +31,7 @@ const THREADS_MAX: u64 = 1024;
 const RECEIVE_BUFFER_RANGE: std::ops::RangeInclusive<u64> = 512..=1 << 20;
 
 /// What the arena's generator sends.
-const ARENA_MESSAGE: &str = "hello";
+pub(crate) const ARENA_MESSAGE: &str = "hello";
 
 pub(crate) use requests::Requests;
 
@@ -68,7 +69,7 @@ Exit status:
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, after_help = AFTER_HELP, args_override_self = true)]
 pub(crate) struct Args {
-    /// Where to send to, as http://HOST:PORT/PATH. With --raw the path is not used, and without a URL the
+    /// Where to send to, as http://HOST:PORT/PATH; https, ws and wss are known as well. With --raw the path is not used, and without a URL the
     /// Host header of the first template names the target
     pub url: Option<String>,
 
@@ -249,6 +250,9 @@ pub(crate) struct Args {
     pub request: Requests,
 
     #[command(flatten)]
+    pub tls: tls::TlsOptions,
+
+    #[command(flatten)]
     pub output: files::Options,
 
     #[command(flatten)]
@@ -302,6 +306,13 @@ impl Args {
     /// The files of templates.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.raw.iter().filter(|value| as_rate(value).is_none())
+    }
+
+    /// The first flag that was given although it means nothing to WebSocket.
+    pub(crate) fn only_for_http(&self) -> Option<&'static str> {
+        let raw = self.files().next().is_some().then_some("--raw");
+        raw.or_else(|| self.request.given())
+            .or_else(|| self.checks.given())
     }
 
     /// The message to be echoed, when the run is one of WebSocket.

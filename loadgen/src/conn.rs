@@ -1,5 +1,7 @@
 //! One connection: what is in flight on it, what is being sent, where in an answer it is.
 
+mod secured;
+
 use crate::{
     checks::{Check, Progress},
     clock::{NEVER, Nanos},
@@ -8,9 +10,10 @@ use crate::{
     pending::Pending,
     plan::Plan,
     record::Record,
-    socket::Socket,
+    socket::{Socket, Upgrade},
     trouble::Trouble,
 };
+use secured::Secured;
 use std::os::fd::RawFd;
 use sws_proto::{
     http1::answer::{Answer, AnswerError, AnswerParser},
@@ -27,6 +30,8 @@ pub(crate) enum Phase {
     /// No socket; waits for its turn to be opened.
     Waiting,
     Connecting,
+    /// In the handshake of TLS.
+    Securing,
     /// Waits for the answer to the opening handshake of WebSocket.
     Upgrading,
     Active,
@@ -54,6 +59,8 @@ pub(crate) enum End {
     Rejected(Rejected),
     /// It ended before the answer to the upgrade.
     UpgradeCut,
+    /// TLS has failed, in the handshake or later; the tally of TLS says how.
+    Tls,
     /// It ended, in order or not, inside an answer.
     CutShort,
     /// Nothing moved for too long.
@@ -76,10 +83,10 @@ pub(crate) mod flag {
     pub(crate) const LAST_ANSWER: u16 = 32;
     /// At least one request was answered.
     pub(crate) const ANSWERED: u16 = 64;
-    /// Something other than messages waits to be sent.
+    /// Something other than requests waits to be sent: what TLS or WebSocket themselves have to say.
     pub(crate) const CONTROL: u16 = 128;
-    /// What is being sent is that, and not messages.
-    pub(crate) const SENDS_CONTROL: u16 = 256;
+    /// What is being sent was made for this connection, whatever its template is: that, or anything encrypted.
+    pub(crate) const SENDS_OWN: u16 = 256;
     /// Is in the list of connections that requests can be sent on.
     pub(crate) const FREE: u16 = 512;
     /// Pauses before its next request.
@@ -111,6 +118,8 @@ pub(crate) struct Conn {
     /// When a byte was last sent or received; `NEVER` where nothing is waited for.
     pub progress: Nanos,
     protocol: Protocol,
+    /// Boxed for the sake of those without.
+    tls: Option<Box<Secured>>,
 }
 
 /// Where in what is received a connection is.
@@ -155,6 +164,7 @@ impl Conn {
             requests: 0,
             progress: NEVER,
             protocol: Protocol::new(plan),
+            tls: None,
         }
     }
 
@@ -195,8 +205,8 @@ impl Conn {
     }
 
     /// The connection is up: what there is to do before it carries requests is begun.
-    pub(crate) fn connected(&mut self, plan: &Plan) {
-        self.phase = match (&mut self.protocol, &plan.upgrade) {
+    pub(crate) fn connected(&mut self, upgrade: Option<&Upgrade>) {
+        self.phase = match (&mut self.protocol, upgrade) {
             (Protocol::WebSocket(socket), Some(upgrade)) => {
                 socket.begin(upgrade);
                 self.flags |= flag::CONTROL;
@@ -208,13 +218,14 @@ impl Conn {
 
     /// Makes what waits beside messages the batch that is sent next, in `batch`.
     pub(crate) fn take_control(&mut self, batch: &mut Vec<u8>) {
+        batch.clear();
         if let Protocol::WebSocket(socket) = &mut self.protocol {
             socket.take_control(batch);
-            self.sent = 0;
-            self.to_send = batch.len() as u32;
         }
+        self.sent = 0;
+        self.to_send = batch.len() as u32;
         self.flags &= !flag::CONTROL;
-        self.flags |= flag::SENDS_CONTROL;
+        self.flags |= flag::SENDS_OWN;
     }
 
     /// Remembers the payload of a message that is about to be sent.
@@ -235,6 +246,22 @@ impl Conn {
         trouble: &mut Trouble,
     ) {
         self.progress = now;
+        if self.tls.is_some() {
+            self.receive_secured(bytes, now, record, trouble);
+        } else {
+            self.receive_plain(bytes, now, record, trouble);
+        }
+    }
+
+    /// The same for bytes that are not encrypted, or no longer.
+    #[inline]
+    fn receive_plain(
+        &mut self,
+        bytes: &[u8],
+        now: Nanos,
+        record: &mut Record<'_>,
+        trouble: &mut Trouble,
+    ) {
         record.tally.bytes += bytes.len() as u64;
         let place = self.place(now);
         let answered = match &mut self.protocol {
@@ -328,6 +355,11 @@ impl Conn {
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) {
+        if self.phase == Phase::Securing {
+            self.handshake_ended(end, record);
+            return;
+        }
+        let is_whole = end == End::Closed && self.end_is_known(record);
         let template = template_of(self.template, self.pending.as_deref(), 0);
         let place = self.place(now);
         let (parser, body) = match &mut self.protocol {
@@ -344,7 +376,7 @@ impl Conn {
             }
         };
         match parser.end() {
-            Ok(Some(answer)) if end == End::Closed => {
+            Ok(Some(answer)) if is_whole => {
                 let mut check = Check {
                     checker: &mut record.checker,
                     progress: body,
@@ -409,7 +441,7 @@ impl Conn {
     /// Whether something is waited for that did not move since `earlier`.
     pub(crate) fn is_stuck_since(&self, earlier: Nanos) -> bool {
         let waits = match self.phase {
-            Phase::Connecting | Phase::Upgrading => true,
+            Phase::Connecting | Phase::Securing | Phase::Upgrading => true,
             Phase::Active => self.in_flight.count() > 0,
             Phase::Closed | Phase::Waiting => false,
         };
@@ -457,6 +489,10 @@ impl Conn {
             End::Stuck => {
                 books.timed_out += lost;
                 trouble.stuck += 1;
+            }
+            End::Tls => {
+                books.lost += lost;
+                trouble.tls += 1;
             }
             End::ConnectFailed(errno) => *trouble.connect.entry(errno).or_default() += 1,
             End::Closed | End::Announced | End::Quota => {
@@ -515,7 +551,7 @@ mod tests {
     fn open(plan: &Plan, now: Nanos) -> Conn {
         let mut conn = Conn::new(0, 0, plan);
         conn.open(3, plan, now);
-        conn.connected(plan);
+        conn.connected(plan.upgrade.as_ref());
         conn
     }
 
@@ -560,6 +596,7 @@ mod tests {
             End::Announced,
             End::Malformed(AnswerError::Chunk),
             End::BadFrame(ws::Error::Masked),
+            End::Tls,
         ] {
             let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
             let mut conn = open(&plan, 0);

@@ -44,6 +44,7 @@ mod status;
 mod target;
 mod template;
 mod timers;
+mod tls;
 mod trouble;
 mod verbs;
 mod verdict;

@@ -14,6 +14,7 @@ use crate::{
     status::Expected,
     target::{Address, Target},
     template::Template,
+    tls,
     watch::Server,
 };
 use std::{
@@ -34,6 +35,8 @@ const HOLD_PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub target: Target,
+    /// With https and wss.
+    pub tls: Option<tls::Client>,
     pub address: SocketAddress,
     /// Where connections come from, in turn; none leaves it to the kernel.
     pub sources: Vec<SocketAddress>,
@@ -126,6 +129,7 @@ impl Plan {
             templates,
             upgrade,
         } = requests::Requests::new(&args, share, seed)?;
+        let tls = tls(&args, &target)?;
         let threads = args.threads.min(connections);
         if threads < args.threads {
             note(format!(
@@ -153,6 +157,7 @@ impl Plan {
             address: target.address.for_kernel()?,
             sources: sources(args.source_ip.as_ref(), &target)?,
             target,
+            tls,
             templates,
             upgrade,
             connections,
@@ -258,6 +263,18 @@ fn part(args: &Args) -> Result<(Share, u32), Failure> {
             args.connections
         ))),
         connections => Ok((share, connections as u32)),
+    }
+}
+
+fn tls(args: &Args, target: &Target) -> Result<Option<tls::Client>, Failure> {
+    if target.secure {
+        return tls::Client::new(&args.tls, &target.host).map(Some);
+    }
+    match args.tls.given() {
+        None => Ok(None),
+        Some(flag) => Err(Failure::Usage(format!(
+            "{flag}: nothing is encrypted; write the URL with https or wss"
+        ))),
     }
 }
 

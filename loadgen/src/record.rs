@@ -10,6 +10,7 @@ use crate::{
     plan::Plan,
     socket::Upgrade,
     status::Expected,
+    tls,
 };
 use sws_proto::http1::answer::{Answer, HeadCache};
 
@@ -99,6 +100,8 @@ pub(crate) struct Record<'p> {
     pub checker: Checker<'p>,
     /// When messages are sent and not requests.
     pub upgrade: Option<&'p Upgrade>,
+    /// With TLS.
+    pub tls: Option<Box<tls::Tally>>,
     /// For the decoder of messages.
     pub scratch: Vec<u8>,
     expect_status: &'p Expected,
@@ -219,6 +222,11 @@ impl<'p> Record<'p> {
                 .map(|template| HeadCache::new(template.kind))
                 .collect(),
             upgrade: plan.upgrade.as_ref(),
+            tls: plan
+                .tls
+                .as_ref()
+                .map(|_| tls::Tally::new().map(Box::new))
+                .transpose()?,
             scratch: Vec::new(),
             expect_status: &plan.expect_status,
             checker: Checker::new(&plan.checks, plan.thread_share(thread), plan.seed),

@@ -4,4 +4,5 @@ pub(crate) mod json;
 mod machines;
 pub(crate) mod mismatches;
 pub(crate) mod text;
+pub(crate) mod tls;
 pub(crate) mod units;

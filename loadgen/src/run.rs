@@ -10,7 +10,7 @@ use crate::{
     plan::{Plan, Warmup},
     record::Tally,
     signals::{Signals, Stop},
-    start_at,
+    start_at, tls,
     trouble::Trouble,
     watch::{Watch, Watched},
     windows::{self, Row},
@@ -48,6 +48,8 @@ pub(crate) struct Outcome {
     pub start_unix: u64,
     /// The whole run.
     pub trouble: Trouble,
+    /// The same, with TLS.
+    pub tls: Option<Box<tls::Tally>>,
     pub client: Client,
     pub hold: hold::Tally,
     pub memory: Memory,
@@ -321,6 +323,7 @@ fn sum(plan: &Plan, borders: Borders, reports: Vec<WorkerReport>) -> Result<Outc
         windows: Vec::new(),
         start_unix: clock::unix(borders.start),
         trouble: Trouble::default(),
+        tls: None,
         client: Client::default(),
         hold: hold::Tally::default(),
         memory: Memory {
@@ -341,6 +344,10 @@ fn sum(plan: &Plan, borders: Borders, reports: Vec<WorkerReport>) -> Result<Outc
         outcome.tally.merge(&report.tally);
         outcome.trouble += &report.trouble;
         outcome.hold += report.hold;
+        match (&mut outcome.tls, report.tls) {
+            (Some(sum), Some(more)) => sum.merge(&more),
+            (sum, more) => *sum = more,
+        }
         outcome.connected += report.connected;
         outcome.silent += report.silent;
         outcome.dropped += u64::from(report.dropped);

@@ -8,10 +8,20 @@ use std::{
 };
 use sws_ring::sys::SocketAddress;
 
+/// Ports of URLs that name none (RFC 9110 §4.2).
+const PORT: u16 = 80;
+const SECURE_PORT: u16 = 443;
+
 /// A resolved target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// `host[:port]` as a Host header has it: no port when it is 80.
+    /// Whether TLS is spoken: https and wss.
+    pub secure: bool,
+    /// Whether the URL alone says that WebSocket is spoken: ws and wss.
+    pub websocket: bool,
+    /// Without port and brackets.
+    pub host: String,
+    /// `host[:port]` as a Host header has it: no port when it is the scheme's own.
     pub authority: String,
     /// Path and query, starting with a slash.
     pub path: String,
@@ -53,6 +63,8 @@ impl Address {
 /// A target before its name is looked up.
 #[derive(Debug, PartialEq, Eq)]
 struct Parts {
+    secure: bool,
+    websocket: bool,
     /// Without the brackets of an IPv6 literal.
     host: String,
     port: u16,
@@ -60,7 +72,7 @@ struct Parts {
 }
 
 impl Target {
-    /// Reads and resolves `http://host[:port][/path][?query]`.
+    /// Reads and resolves `http://host[:port][/path][?query]`, or the same with https, ws or wss.
     pub(crate) fn from_url(url: &str, unix: Option<&Path>) -> Result<Self, Failure> {
         parse_url(url)?.at(unix)
     }
@@ -82,8 +94,10 @@ impl Target {
             ))
         })?;
         Parts {
+            secure: false,
+            websocket: false,
             host: host.into(),
-            port,
+            port: port.unwrap_or(PORT),
             path: "/".into(),
         }
         .at(unix)
@@ -100,13 +114,17 @@ impl Parts {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)
         } else {
-            self.host
+            self.host.clone()
         };
-        let authority = match self.port {
-            80 => host,
-            port => format!("{host}:{port}"),
+        let authority = if self.port == default_port(self.secure) {
+            host
+        } else {
+            format!("{host}:{}", self.port)
         };
         Ok(Target {
+            secure: self.secure,
+            websocket: self.websocket,
+            host: self.host,
             authority,
             path: self.path,
             address,
@@ -141,29 +159,17 @@ fn parse_url(url: &str) -> Result<Parts, Failure> {
             "`{url}` is no URL; write it like http://localhost:8080/path"
         ));
     };
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => {}
-        "https" => {
-            return usage(format!(
-                "`{url}`: https is not supported by this version; use the server's plain http port"
-            ));
-        }
-        "ws" => {
-            return usage(format!(
-                "`{url}`: write it as http:// and give --ws for WebSocket"
-            ));
-        }
-        "wss" => {
-            return usage(format!(
-                "`{url}`: WebSocket over TLS is not supported by this version; use http:// and --ws"
-            ));
-        }
+    let (secure, websocket) = match scheme.to_ascii_lowercase().as_str() {
+        "http" => (false, false),
+        "https" => (true, false),
+        "ws" => (false, true),
+        "wss" => (true, true),
         _ => {
             return usage(format!(
-                "`{url}`: unknown scheme `{scheme}`; only http:// is supported"
+                "`{url}`: unknown scheme `{scheme}`; http, https, ws and wss are known"
             ));
         }
-    }
+    };
     let rest = rest.split('#').next().unwrap_or_default();
     let authority_len = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(authority_len);
@@ -188,14 +194,21 @@ fn parse_url(url: &str) -> Result<Parts, Failure> {
         format!("/{path}")
     };
     Ok(Parts {
+        secure,
+        websocket,
         host: host.into(),
-        port,
+        port: port.unwrap_or_else(|| default_port(secure)),
         path,
     })
 }
 
-/// Host without brackets, and port (80 when there is none).
-fn split_authority(authority: &str) -> Option<(&str, u16)> {
+/// The port of a URL that names none.
+fn default_port(secure: bool) -> u16 {
+    if secure { SECURE_PORT } else { PORT }
+}
+
+/// Host without brackets, and port if there is one.
+fn split_authority(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
         let (host, after) = bracketed.split_once(']')?;
         match after {
@@ -210,11 +223,11 @@ fn split_authority(authority: &str) -> Option<(&str, u16)> {
     };
     let bad_host = host.is_empty() || host.bytes().any(|b| !matches!(b, 0x21..=0x7e));
     let port = match port {
-        None => 80,
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+        None => None,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok()?),
         Some(_) => return None,
     };
-    (!bad_host && port != 0).then_some((host, port))
+    (!bad_host && port != Some(0)).then_some((host, port))
 }
 
 /// The value of the first Host field of a request.
@@ -262,6 +275,51 @@ mod tests {
     }
 
     #[test]
+    fn schemes_say_what_is_spoken() {
+        for (url, secure, websocket, authority, address) in [
+            (
+                "https://127.0.0.1",
+                true,
+                false,
+                "127.0.0.1",
+                "127.0.0.1:443",
+            ),
+            (
+                "https://127.0.0.1:80",
+                true,
+                false,
+                "127.0.0.1:80",
+                "127.0.0.1:80",
+            ),
+            (
+                "http://127.0.0.1:443",
+                false,
+                false,
+                "127.0.0.1:443",
+                "127.0.0.1:443",
+            ),
+            (
+                "ws://127.0.0.1/ws",
+                false,
+                true,
+                "127.0.0.1",
+                "127.0.0.1:80",
+            ),
+            ("WSS://[::1]/ws", true, true, "[::1]", "[::1]:443"),
+        ] {
+            let found = target(url);
+            assert_eq!(
+                (found.secure, found.websocket),
+                (secure, websocket),
+                "{url}"
+            );
+            assert_eq!(found.authority, authority, "{url}");
+            assert_eq!(found.address.to_string(), address, "{url}");
+        }
+        assert_eq!(target("https://[::1]:81/x").host, "::1");
+    }
+
+    #[test]
     fn a_socket_needs_no_name() {
         let url = "http://no-such-host.invalid/x";
         let found = Target::from_url(url, Some(Path::new("/run/x"))).unwrap();
@@ -280,8 +338,6 @@ mod tests {
     #[test]
     fn refusals_say_what_to_do() {
         assert!(refusal("localhost:8080").contains("http://localhost:8080/path"));
-        assert!(refusal("https://localhost").contains("use the server's plain http port"));
-        assert!(refusal("ws://localhost/ws").contains("http:// and give --ws"));
         assert!(refusal("ftp://localhost").contains("unknown scheme"));
         assert!(refusal("http://:80").contains("host[:port]"));
         assert!(refusal("http://h:99999").contains("host[:port]"));

@@ -17,6 +17,8 @@ pub(crate) struct Trouble {
     pub closed_early: u64,
     /// Connections that broke while the server owed answers (reset, mostly).
     pub broken: u64,
+    /// Connections that ended because of TLS, in the handshake or later; the tally of TLS has their kinds.
+    pub tls: u64,
     /// Sends that failed; the connection's end is counted as well.
     pub send_failed: u64,
     /// Connections without progress for too long.
@@ -86,6 +88,7 @@ impl Trouble {
     pub(crate) fn read_errors(&self) -> u64 {
         self.closed_early
             + self.broken
+            + self.tls
             + self.malformed_total()
             + self.bad_frames_total()
             + self.upgrades_failed()
@@ -129,6 +132,7 @@ impl AddAssign<&Self> for Trouble {
         }
         self.closed_early += other.closed_early;
         self.broken += other.broken;
+        self.tls += other.tls;
         self.send_failed += other.send_failed;
         self.stuck += other.stuck;
         self.unsolicited += other.unsolicited;

@@ -9,7 +9,10 @@ use crate::{
     files::{Options, RunFile},
     gates::Passage,
     plan::Plan,
-    report::units::{count, per},
+    report::{
+        self,
+        units::{count, per},
+    },
     run::Outcome,
     schedule::Held,
     worker::SILENCE,
@@ -59,6 +62,7 @@ impl Verdict {
         answers(plan, outcome, &mut problems);
         upgrades(outcome, &mut problems);
         echoes(outcome, &mut problems);
+        report::tls::problems(outcome, &mut problems);
         connections(plan, outcome, &mut problems);
         hold::drops(outcome, &mut problems);
         if !balanced {

@@ -21,6 +21,7 @@ use crate::{
     rng::Rng,
     template::Draw,
     timers::Timers,
+    tls,
     trouble::Trouble,
     wire,
 };
@@ -78,6 +79,10 @@ pub(crate) struct Worker<'p> {
     cold: Vec<Cold>,
     record: Record<'p>,
     trouble: Trouble,
+    /// Makes sessions, with https and wss.
+    tls: Option<tls::Client>,
+    /// Where batches are encrypted.
+    ciphertext: Vec<u8>,
     stages: stages::Stages,
     /// Connections to look at before the next enter.
     touched: Vec<u32>,
@@ -145,6 +150,8 @@ impl<'p> Worker<'p> {
             cold: cold.collect(),
             record: Record::new(plan, number)?,
             trouble: Trouble::default(),
+            tls: plan.tls.as_ref().map(|tls| tls.for_thread(count)),
+            ciphertext: Vec::new(),
             stages: stages::Stages::default(),
             touched: Vec::with_capacity(count as usize),
             timers: Timers::default(),
@@ -329,7 +336,10 @@ impl<'p> Worker<'p> {
             conn.flags &= !flag::TOUCHED;
             if conn.end.is_some() {
                 self.close(index, now);
-            } else if matches!(conn.phase, Phase::Active | Phase::Upgrading) {
+            } else if matches!(
+                conn.phase,
+                Phase::Active | Phase::Upgrading | Phase::Securing
+            ) {
                 self.send(index, now);
                 self.arm(index);
                 self.offer(index);
@@ -364,6 +374,7 @@ impl<'p> Worker<'p> {
         if conn.sent == conn.to_send && conn.has(flag::CONTROL) {
             // Tracked below, so that its completion lets messages follow.
             conn.take_control(&mut cold.rendered);
+            conn.encrypt_control(&mut cold.rendered, &mut self.ciphertext);
         } else if conn.sent == conn.to_send {
             if self.stages.is_draining() || conn.phase != Phase::Active {
                 return;
@@ -386,7 +397,7 @@ impl<'p> Worker<'p> {
             }
             let count = wanted.min(template.copies() as u64);
             whole_and_last = count == wanted;
-            conn.flags &= !flag::SENDS_CONTROL;
+            conn.flags &= !flag::SENDS_OWN;
             if !template.is_static() {
                 let mut draw = Draw {
                     rng: &mut cold.rng,
@@ -409,10 +420,13 @@ impl<'p> Worker<'p> {
                 true => (count as usize * template.request_len()) as u32,
                 false => cold.rendered.len() as u32,
             };
+            if conn.is_secured() {
+                conn.encrypt(template, &mut cold.rendered, &mut self.ciphertext);
+            }
             self.record.books.sent += count;
             self.budget -= count;
         }
-        let batch = if template.is_static() && !conn.has(flag::SENDS_CONTROL) {
+        let batch = if template.is_static() && !conn.has(flag::SENDS_OWN) {
             template.bytes()
         } else {
             &cold.rendered

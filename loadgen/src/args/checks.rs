@@ -29,3 +29,18 @@ pub(crate) struct Checks {
     #[arg(long, value_name = "WHICH", conflicts_with_all = ["ws", "ws_msg"], value_parser = Validate::parse)]
     pub validate: Option<Validate>,
 }
+impl Checks {
+    /// The first flag that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let flags = [
+            (self.expect_body.is_some(), "--expect-body"),
+            (self.expect_size.is_some(), "--expect-size"),
+            (!self.expect_header.is_empty(), "--expect-header"),
+            (!self.golden.is_empty(), "--golden"),
+            (self.validate.is_some(), "--validate"),
+        ];
+        flags
+            .into_iter()
+            .find_map(|(given, flag)| given.then_some(flag))
+    }
+}

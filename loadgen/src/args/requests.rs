@@ -34,3 +34,20 @@ pub(crate) struct Requests {
     #[arg(long, conflicts_with_all = ["ws", "ws_msg"])]
     pub fix_length: bool,
 }
+impl Requests {
+    /// The first flag that was given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let flags = [
+            (self.method.is_some(), "--method"),
+            (!self.headers.is_empty(), "--header"),
+            (self.body.is_some(), "--body"),
+            (self.body_file.is_some(), "--body-file"),
+            (self.content_type.is_some(), "--content-type"),
+            (self.auth.is_some(), "--auth"),
+            (self.fix_length, "--fix-length"),
+        ];
+        flags
+            .into_iter()
+            .find_map(|(given, flag)| given.then_some(flag))
+    }
+}

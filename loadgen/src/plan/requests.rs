@@ -1,7 +1,7 @@
 //! What is sent, and where to.
 
 use crate::{
-    args::{Args, WsMode},
+    args::{ARENA_MESSAGE, Args, WsMode},
     error::Failure,
     rng::Rng,
     socket::Upgrade,
@@ -39,7 +39,7 @@ impl Requests {
             )
         })?;
         let target = Target::from_url(url, args.unix.as_deref())?;
-        match args.message() {
+        match spoken(args, &target)? {
             Some(text) => {
                 let pushes = args.hold.ws_mode == Some(WsMode::Push);
                 message(target, text, pushes, &setup, seed)
@@ -54,6 +54,19 @@ impl Requests {
             templates,
             upgrade: None,
         }
+    }
+}
+
+/// The message, when WebSocket is spoken: because of a flag, or because the URL says so.
+fn spoken<'a>(args: &'a Args, target: &Target) -> Result<Option<&'a str>, Failure> {
+    if !target.websocket {
+        return Ok(args.message());
+    }
+    match args.only_for_http() {
+        None => Ok(Some(args.message().unwrap_or(ARENA_MESSAGE))),
+        Some(flag) => Err(Failure::Usage(format!(
+            "{flag}: it is of no use with WebSocket; write the URL with http or https instead of ws or wss"
+        ))),
     }
 }
 
@@ -88,6 +101,9 @@ fn from_files(args: &Args, setup: &Setup) -> Result<Requests, Failure> {
     let unix = args.unix.as_deref();
     let url = args.url.as_deref();
     let mut target = url.map(|url| Target::from_url(url, unix)).transpose()?;
+    if let Some(target) = &target {
+        spoken(args, target)?;
+    }
     let mut templates = Vec::with_capacity(args.raw.len());
     for path in args.files() {
         let name = path.display().to_string();

@@ -74,6 +74,9 @@ struct Report<'a> {
     /// Echoes, right and wrong ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     ws_frames: Option<u64>,
+    /// Only with https and wss; the whole run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<super::tls::Report<'a>>,
     status: Status,
     errors: Errors,
     reconnects: u64,
@@ -427,6 +430,7 @@ impl<'a> Report<'a> {
             latency_us: Micros::whole(tally.headline()),
             ws_upgrades: plan.upgrade.as_ref().map(|_| outcome.trouble.upgrades),
             ws_frames: plan.upgrade.as_ref().map(|_| responses),
+            tls: super::tls::Report::new(plan, outcome),
             status: Status {
                 class_2: tally.class(2),
                 class_3: tally.class(3),

@@ -39,6 +39,7 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     if let Some(hold) = plan.hold {
         writeln!(out, "  Hold:      {}", hold.name())?;
     }
+    super::tls::banner(out, plan)?;
     if plan.has_quota() {
         writeln!(out, "  Req/conn:  {}", plan.quota)?;
     } else {
@@ -85,6 +86,7 @@ pub(crate) fn result(
     writeln!(out)?;
     offered(out, plan, outcome, verdict)?;
     held(out, plan, outcome)?;
+    super::tls::lines(out, outcome)?;
     own_lines(out, outcome)?;
     super::machines::lines(out, outcome)?;
     checked(out, plan, outcome)?;

@@ -114,7 +114,10 @@ impl Worker<'_> {
         if cqe.result < 0 {
             conn.end = Some(End::ConnectFailed(-cqe.result));
         } else {
-            conn.connected(self.plan);
+            match &self.tls {
+                None => conn.connected(self.plan.upgrade.as_ref()),
+                Some(tls) => conn.secure(tls, now, &mut self.record),
+            }
         }
         let is_up = conn.phase == Phase::Active;
         Self::touch(conn, &mut self.touched, index);
@@ -127,6 +130,9 @@ impl Worker<'_> {
     #[cold]
     pub(super) fn came_up(&mut self, index: u32) {
         let conn = &self.conns[index as usize];
+        if conn.phase != Phase::Active {
+            return;
+        }
         let cold = &mut self.cold[index as usize];
         if self.plan.hold.is_some() && !conn.has(flag::SENDING) {
             // The handshake; it may be long before anything else is sent.
@@ -156,6 +162,11 @@ impl Worker<'_> {
             pace.take_back(pending.clear());
         }
         let in_order = end == End::Closed || end == End::Quota && self.plan.close == Close::Fin;
+        let conn = &mut self.conns[index as usize];
+        if let Some(words) = conn.last_words(end, in_order) {
+            // What the socket does not take now, nobody waits for.
+            let _ = sys::send_now(conn.fd, &words);
+        }
         if !in_order {
             reset_on_close(self.conns[index as usize].fd);
         }
@@ -212,6 +223,7 @@ impl Worker<'_> {
         }
         sys::close(conn.fd);
         conn.fd = -1;
+        conn.forget_secrets();
         conn.flags &= flag::TOUCHED | flag::FREE;
         // What comes late carries the old generation.
         conn.generation = conn.generation.wrapping_add(1).max(1);
@@ -264,14 +276,15 @@ impl Worker<'_> {
         let (timeout, connect) = (before(self.plan.timeout), before(self.plan.connect_timeout));
         for (index, conn) in (0u32..).zip(&mut self.conns) {
             let earlier = match conn.phase {
-                Phase::Connecting => connect,
+                Phase::Connecting | Phase::Securing => connect,
                 _ => timeout,
             };
             if conn.is_stuck_since(earlier) {
-                conn.end = Some(match conn.phase {
-                    Phase::Connecting => End::ConnectFailed(libc::ETIMEDOUT),
-                    _ => End::Stuck,
-                });
+                match conn.phase {
+                    Phase::Connecting => conn.end = Some(End::ConnectFailed(libc::ETIMEDOUT)),
+                    Phase::Securing => conn.handshake_ended(End::Stuck, &mut self.record),
+                    _ => conn.end = Some(End::Stuck),
+                }
                 Self::touch(conn, &mut self.touched, index);
             }
         }

@@ -9,6 +9,7 @@ use crate::{
     error::Failure,
     hold,
     record::Tally,
+    tls,
     trouble::Trouble,
     windows::{Window, Windows},
 };
@@ -102,6 +103,7 @@ pub(crate) struct WorkerReport {
     pub windows: Vec<Window>,
     /// The whole run.
     pub trouble: Trouble,
+    pub tls: Option<Box<tls::Tally>>,
     pub cpu: CpuUse,
     pub hold: hold::Tally,
     /// Connections that have been up at least once.
@@ -273,6 +275,7 @@ impl Worker<'_> {
             tally,
             windows: stages.windows.into_list(),
             trouble: mem::take(&mut self.trouble),
+            tls: self.record.tls.take(),
             cpu: stages.cpu,
             hold: stages.hold,
             connected: self.have_been_up,

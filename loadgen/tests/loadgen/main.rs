@@ -29,5 +29,7 @@ mod schema;
 mod server;
 mod server_side;
 mod signals;
+mod tls;
+mod tls_server;
 mod tool;
 mod websocket;

@@ -16,7 +16,7 @@ pub use event::EventFd;
 pub use limits::{NofileLimit, memlock_limit, raise_nofile};
 pub use mapping::Mapping;
 pub use socket::{
-    bind_source, close, hung_up, reset, send_queue, set_linger_zero, set_nodelay,
+    bind_source, close, hung_up, reset, send_now, send_queue, set_linger_zero, set_nodelay,
     set_receive_buffer, set_send_buffer, shutdown_both, shutdown_write, tcp_socket,
 };
 pub use usage::{cpu_time_of, process_cpu_time, thread_cpu_time};

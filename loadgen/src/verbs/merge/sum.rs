@@ -15,7 +15,14 @@ use crate::{
 use serde_json::{Map, Value, json};
 
 /// Objects whose numbers are all sums.
-const COUNTS: [&str; 5] = ["status", "errors", "counts", "codes", "errors_detail"];
+const COUNTS: [&str; 6] = [
+    "status",
+    "errors",
+    "counts",
+    "codes",
+    "errors_detail",
+    "tls",
+];
 /// Sums at the top.
 const SUMS: [&str; 8] = [
     "connections",
@@ -108,6 +115,9 @@ fn latencies(files: &[RunFile], merged: &mut Value) -> Result<(), Failure> {
     latency["response"] = json!(response.as_ref().map(Measured::new));
     merged["latency"] = latency;
     merged["latency_us"] = json!(Micros::whole(headline));
+    if let Some(handshakes) = histogram(files, "/tls/handshake")? {
+        merged["tls"]["handshake"] = json!(Measured::new(&handshakes));
+    }
     Ok(())
 }
 
