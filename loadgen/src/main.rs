@@ -29,6 +29,7 @@ mod mismatch;
 mod pending;
 mod plan;
 mod rate;
+mod raw_log;
 mod record;
 mod report;
 mod rng;
@@ -58,6 +59,7 @@ use crate::{
     error::Failure,
     files::{Files, Session},
     plan::Plan,
+    raw_log::RawLog,
     signals::Signals,
     verdict::Verdict,
 };
@@ -89,11 +91,15 @@ fn measure() -> Result<u8, Failure> {
         session.host.clock.demand()?;
     }
     let files = Files::new(&options)?;
+    let log = RawLog::maybe(&options.raw_log)?;
     let signals = Signals::hold();
+    let log = log.map(RawLog::start).transpose()?;
     if !plan.json {
         report::text::banner(&mut io::stdout().lock(), &plan).map_err(Failure::Output)?;
     }
-    let outcome = run::run(&plan, &signals)?;
+    let outcome = run::run(&plan, &signals, log.as_ref());
+    log.map_or(Ok(()), raw_log::Writing::finish)?;
+    let outcome = outcome?;
     let mut verdict = Verdict::of(&plan, &outcome);
     verdict.compare(&outcome, session.limits.as_ref());
     let run = report::json::run(&session, &plan, &outcome, &verdict).map_err(Failure::Output)?;

@@ -8,6 +8,7 @@ use crate::{
     histogram::Latencies,
     mismatch::Kind,
     plan::Plan,
+    raw_log::{Phase, Tap},
     socket::Upgrade,
     status::Expected,
     tls,
@@ -105,6 +106,9 @@ pub(crate) struct Record<'p> {
     /// For the decoder of messages.
     pub scratch: Vec<u8>,
     expect_status: &'p Expected,
+    log: Option<Box<Tap>>,
+    /// Whether more is done with a latency than to record it once.
+    is_detailed: bool,
 }
 
 impl Tally {
@@ -230,7 +234,30 @@ impl<'p> Record<'p> {
             scratch: Vec::new(),
             expect_status: &plan.expect_status,
             checker: Checker::new(&plan.checks, plan.thread_share(thread), plan.seed),
+            log: None,
+            is_detailed: plan.template_latency,
         })
+    }
+
+    /// Has every answer written down from now on, or no longer.
+    pub(crate) fn log(&mut self, tap: Option<Tap>) {
+        self.is_detailed |= tap.is_some();
+        self.log = tap.map(Box::new);
+    }
+
+    /// Answers that are looked at from now on came at `now`.
+    #[inline]
+    pub(crate) fn seen(&mut self, now: Nanos) {
+        if let Some(log) = &mut self.log {
+            log.now = now;
+        }
+    }
+
+    /// Another part of the run begins.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        if let Some(log) = &mut self.log {
+            log.phase = phase;
+        }
     }
 
     /// Counts the answer to a request; says what is wrong with it, if anything is.
@@ -243,24 +270,29 @@ impl<'p> Record<'p> {
             template.ok_2xx += u64::from(status.wrapping_sub(200) < 100);
             self.tally.codes[usize::from(status) % STATUS_COUNT] += 1;
         }
-        if !self.expect_status.contains(status) {
+        let wrong = if !self.expect_status.contains(status) {
             self.books.wrong_status += 1;
-            return Some(Kind::Status);
+            Some(Kind::Status)
+        } else {
+            match fit {
+                Fit::Yes => {
+                    self.books.ok += 1;
+                    None
+                }
+                Fit::Header => {
+                    self.books.wrong_header += 1;
+                    Some(Kind::Header)
+                }
+                Fit::Body => {
+                    self.books.wrong_body += 1;
+                    Some(Kind::Body)
+                }
+            }
+        };
+        if let Some(log) = &mut self.log {
+            log.judged(status, wrong);
         }
-        match fit {
-            Fit::Yes => {
-                self.books.ok += 1;
-                None
-            }
-            Fit::Header => {
-                self.books.wrong_header += 1;
-                Some(Kind::Header)
-            }
-            Fit::Body => {
-                self.books.wrong_body += 1;
-                Some(Kind::Body)
-            }
-        }
+        wrong
     }
 
     /// The statuses that are right, as the user would say it.
@@ -280,14 +312,21 @@ impl<'p> Record<'p> {
         } else {
             self.books.wrong_body += 1;
         }
+        if let Some(log) = &mut self.log {
+            log.judged(0, (!matches).then_some(Kind::Body));
+        }
     }
 
     /// Records how long the answer took to a request that was due, and sent, at these times.
     pub(crate) fn response(&mut self, template: u32, due: Nanos, sent: Nanos, now: Nanos) {
-        self.tally.latencies.record(now.saturating_sub(sent), 1);
+        let service = now.saturating_sub(sent);
+        self.tally.latencies.record(service, 1);
         let latency = now.saturating_sub(due);
         if let Some(open) = &mut self.tally.open {
             open.response.record(latency, 1);
+        }
+        if let Some(log) = &mut self.log {
+            log.timed(template, service, Some(latency));
         }
         if let Some(latencies) = &mut self.tally.templates[template as usize].latencies {
             latencies.record(latency, 1);
@@ -298,8 +337,20 @@ impl<'p> Record<'p> {
     #[inline]
     pub(crate) fn latency(&mut self, template: u32, latency: Nanos, count: u64) {
         self.tally.latencies.record(latency, count);
+        if self.is_detailed {
+            self.detail(template, latency, count);
+        }
+    }
+
+    #[cold]
+    fn detail(&mut self, template: u32, latency: Nanos, count: u64) {
         if let Some(latencies) = &mut self.tally.templates[template as usize].latencies {
             latencies.record(latency, count);
+        }
+        if let Some(log) = &mut self.log {
+            for _ in 0..count {
+                log.timed(template, latency, None);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     error::Failure,
     hold::{self, Memory},
     plan::{Plan, Warmup},
+    raw_log,
     record::Tally,
     signals::{Signals, Stop},
     start_at, tls,
@@ -80,7 +81,11 @@ pub(crate) struct Client {
 }
 
 /// Runs the plan.
-pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    plan: &Plan,
+    signals: &Signals,
+    log: Option<&raw_log::Writing>,
+) -> Result<Outcome, Failure> {
     let features = Features::detect().map_err(|error| Failure::Machine(error.to_string()))?;
     let fire_and_forget = features.fire_and_forget && !plan.tracked_sends;
     let control = Control::new();
@@ -97,8 +102,9 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
         let mut failure = None;
         for number in 0..plan.threads {
             let control = &control;
+            let tap = log.map(raw_log::Writing::tap);
             let body = move || {
-                let report = work(plan, control, number, fire_and_forget);
+                let report = work(plan, control, number, fire_and_forget, tap);
                 if report.is_err() {
                     control.fail();
                 }
@@ -147,6 +153,7 @@ fn work(
     control: &Control,
     number: u32,
     fire_and_forget: bool,
+    tap: Option<raw_log::Tap>,
 ) -> Result<WorkerReport, Failure> {
     if let Some(cpus) = &plan.cpus
         && let Some(cpu) = cpus.0.get(number as usize % cpus.0.len().max(1))
@@ -155,7 +162,7 @@ fn work(
             Failure::Machine(format!("--cpus: cannot pin a thread to CPU {cpu}: {error}"))
         })?;
     }
-    Worker::new(plan, control, number, fire_and_forget)?.run()
+    Worker::new(plan, control, number, fire_and_forget)?.run(tap)
 }
 
 /// The instants that divided the run.
@@ -203,6 +210,8 @@ fn steer(
     signals.announce(start);
     let mut end = start + clock::nanos(plan.duration);
     if stop.is_none() {
+        // It may become earlier, but whatever holds this thread up must not make it later.
+        control.set_end(end, end + clock::nanos(plan.drain));
         let notice = end.saturating_sub(clock::nanos(NOTICE));
         stop = match plan.requests {
             None => wait_until(notice, control, signals),

@@ -17,6 +17,7 @@ use crate::{
     control::Control,
     error::Failure,
     plan::Plan,
+    raw_log::Tap,
     record::Record,
     rng::Rng,
     template::Draw,
@@ -175,7 +176,8 @@ impl<'p> Worker<'p> {
     }
 
     /// Runs until the run is over.
-    pub(crate) fn run(mut self) -> Result<WorkerReport, Failure> {
+    pub(crate) fn run(mut self, tap: Option<Tap>) -> Result<WorkerReport, Failure> {
+        self.record.log(tap);
         let mut now = clock::now();
         while !self.is_over(now) {
             // While completions wait in the kernel's overflow list, the state of some send may be unknown.
@@ -191,6 +193,7 @@ impl<'p> Worker<'p> {
             entered.map_err(|error| Failure::Machine(format!("io_uring_enter failed: {error}")))?;
             now = clock::now();
             self.change_stage(now);
+            self.record.seen(now);
             while let Some(cqe) = self.ring.next_cqe() {
                 self.complete(cqe, now);
             }

@@ -1,7 +1,7 @@
 //! Flags that say what is written where. They do not change what is measured.
 
 use super::Derived;
-use crate::{duration, gates::Gate, windows::WIDTH};
+use crate::{duration, gates::Gate, raw_log, windows::WIDTH};
 use std::{path::PathBuf, time::Duration};
 
 const LABEL_BYTES_MAX: usize = 256;
@@ -16,6 +16,9 @@ pub(crate) struct Options {
 
     #[command(flatten)]
     pub derived: Derived,
+
+    #[command(flatten)]
+    pub raw_log: raw_log::Flag,
 
     /// Width of the intervals that are reported, a multiple of 100ms
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]

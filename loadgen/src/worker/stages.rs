@@ -7,7 +7,7 @@ use crate::{
     clock::{self, Nanos},
     conn::{Phase, flag},
     error::Failure,
-    hold,
+    hold, raw_log,
     record::Tally,
     tls,
     trouble::Trouble,
@@ -155,6 +155,7 @@ impl Worker<'_> {
         let stages = &mut self.stages;
         if stages.stage == Stage::Warmup {
             stages.stage = Stage::Window;
+            self.record.enter(raw_log::Phase::Window);
             stages.ledger.warmup = books;
             stages.ledger.in_flight_at_start = in_flight;
             stages.ledger.queued_at_start = queued;
@@ -168,6 +169,7 @@ impl Worker<'_> {
             self.change_stage(now);
         } else {
             stages.stage = Stage::Drain;
+            self.record.enter(raw_log::Phase::Drain);
             let tally = &mut self.record.tally;
             tally.checked = self.record.checker.part;
             stages
@@ -268,6 +270,8 @@ impl Worker<'_> {
         stages.ledger.drain = self.record.books;
         stages.ledger.unfinished = self.in_flight();
         stages.hold.touched = self.touched();
+        // The writer waits for it, and what follows may give this worker up.
+        self.record.log(None);
         let tally = stages.window.unwrap_or_else(|| self.record.tally.clone());
         self.trouble.checked = self.record.checker.whole;
         let report = WorkerReport {

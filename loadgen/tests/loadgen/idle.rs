@@ -1,19 +1,14 @@
 //! Connections that are held and not kept busy: `--idle`, `--ws-mode`.
 
 use crate::{
-    files::read,
     many::Processes,
     server::{OK, Server},
-    tool::{Output, finish_within, json, number, run, start},
+    together::{try_workers, workers},
+    tool::{json, number, run},
     websocket::{TEXT, frame, upgrade},
 };
 use serde_json::Value;
-use std::{
-    path::Path,
-    process::Child,
-    thread,
-    time::{Duration, SystemTime},
-};
+use std::{thread, time::Duration};
 
 /// Connections of the run that is measured as one process and as several.
 const CONNECTIONS: u64 = 2000;
@@ -157,47 +152,6 @@ fn who_only_connects_does_not_want_messages() {
     assert!(number(&report["errors_detail"]["unsolicited"]) > 0);
     let (_, output) = json(&[&quiet.url(), "--ws-mode", "push", "-c", "2", "-d", "200ms"]);
     assert_eq!(output.code, Some(5), "{output:?}");
-}
-
-/// Starts workers that begin together, and puts their results together. On a machine too slow to begin in time they get
-/// more of it.
-fn workers(count: u32, folder: &Path, line: &[&str]) -> Value {
-    let mut last = None;
-    for lead in [1500, 4000, 12_000] {
-        match try_workers(count, folder, Duration::from_millis(lead), line) {
-            Ok(whole) => return whole,
-            Err(output) => last = Some(output),
-        }
-    }
-    panic!("{last:?}");
-}
-
-fn try_workers(count: u32, folder: &Path, lead: Duration, line: &[&str]) -> Result<Value, Output> {
-    let at = humantime::format_rfc3339_millis(SystemTime::now() + lead).to_string();
-    let path = |name: String| folder.join(name).to_str().unwrap().to_owned();
-    let files = (0..count).map(|index| path(format!("w{index}.json")));
-    let files: Vec<String> = files.collect();
-    let started = (0..count).zip(&files).map(|(index, file)| {
-        let share = format!("{index}/{count}");
-        let own = ["--worker", &share, "--start-at", &at, "-o", file];
-        start(&[line, &own].concat())
-    });
-    let started: Vec<Child> = started.collect();
-    let patience = 2 * lead + Duration::from_secs(30);
-    let outputs: Vec<Output> = started
-        .into_iter()
-        .map(|child| finish_within(child, patience))
-        .collect();
-    if let Some(output) = outputs.into_iter().find(|output| output.code != Some(0)) {
-        return Err(output);
-    }
-    let whole = path("run.json".into());
-    let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let merged = run(&[&["merge"], files.as_slice(), &["-o", &whole]].concat());
-    match merged.code {
-        Some(0) => Ok(read(whole.as_ref())),
-        _ => Err(merged),
-    }
 }
 
 /// Everything that is counted and does not depend on how fast the machine is.
