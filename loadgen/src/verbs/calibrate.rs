@@ -179,7 +179,7 @@ impl Bench<'_> {
         let request_len = plan.templates[0].request_len();
         let sink = Sink::start(listener, &self.places.sink, request_len)?;
         let before = Times::read();
-        let outcome = run::run(&plan, self.signals)?;
+        let outcome = run::run(&plan, self.signals, None)?;
         let after = Times::read();
         let end = outcome.start_unix + clock::nanos(outcome.elapsed);
         let sinks = sink.stop(outcome.start_unix, end)?;

@@ -19,6 +19,7 @@ mod files;
 mod gates;
 mod html;
 mod idle;
+mod kubernetes;
 mod limits;
 mod many;
 mod merge;
