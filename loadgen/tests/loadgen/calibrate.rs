@@ -130,7 +130,7 @@ fn refusals_name_the_flag() {
     let output = run(&["calibrate", "-d", "50ms", "--cpus", "4000"]);
     assert_eq!(output.code, Some(6), "{output:?}");
     // There is nowhere to keep it: see `run`.
-    let output = run(&["calibrate", "-d", "50ms", "-c", "1"]);
+    let output = run(&["calibrate", "-d", "400ms", "-c", "1"]);
     assert_eq!(output.code, Some(2), "{output:?}");
     assert!(output.stderr.contains("/dev/null/loadgen"), "{output:?}");
 }
