@@ -31,6 +31,7 @@ mod schema;
 mod server;
 mod server_side;
 mod signals;
+mod timed;
 mod tls;
 mod tls_server;
 mod together;
