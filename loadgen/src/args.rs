@@ -39,7 +39,7 @@ const AFTER_HELP: &str = "\
 Durations: 5s, 500ms, 2m, 1h, 1m30s; a bare number is seconds.
 
 Templates (--raw): each file is one request, sent byte for byte but for its placeholders. Connection k starts with
-template k mod n and keeps it; every reconnect moves on to the next one.
+template k mod n and keeps it, and every reconnect moves on to the next one; --rotate has it otherwise.
 
 Placeholders, in templates, URLs, bodies and messages; each request has its own values:
   {RAND:min:max}    a random number, padded with zeros to the digits of max
@@ -48,6 +48,7 @@ Placeholders, in templates, URLs, bodies and messages; each request has its own 
   {SEQ:start}       a counter as wide as start that all connections share
   {UUID} {HEX:n}    a random version 4 UUID, n random hexadecimal digits
   {NOW}             milliseconds since 1970
+  {NAME.column}     of a row of --feed NAME
   {CONN} {WORKER}   the number of the connection in the whole run, that of --worker
 Content-Length is adjusted only with --fix-length, or where values of different length are in the body.
 
@@ -73,7 +74,8 @@ pub(crate) struct Args {
     /// Host header of the first template names the target
     pub url: Option<String>,
 
-    /// Request templates, comma-separated files; a file named twice counts as two templates. A value that is
+    /// Request templates, comma-separated files; a file named twice counts as two templates, and one like a.raw@3 has
+    /// three turns where others have one. A value that is
     /// nothing but a rate is taken as --rate: write ./1000 for a file of that name
     #[arg(short = 'R', long = "raw", value_name = "FILES", value_delimiter = ',', conflicts_with_all = ["ws", "ws_msg"])]
     pub raw: Vec<PathBuf>,

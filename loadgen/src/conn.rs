@@ -160,7 +160,7 @@ impl Conn {
             sent: 0,
             to_send: 0,
             in_flight: InFlight::default(),
-            pending: plan.open.as_ref().map(|_| Box::default()),
+            pending: plan.tells_apart().then(Box::default),
             requests: 0,
             progress: NEVER,
             protocol: Protocol::new(plan),

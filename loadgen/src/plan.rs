@@ -1,5 +1,6 @@
 //! The command line, checked and looked up: everything that a run needs to know.
 
+mod lists;
 mod requests;
 
 use crate::{
@@ -8,6 +9,7 @@ use crate::{
     error::Failure,
     hold::Hold,
     rate::{Arrival, Rate, Schedule},
+    rotation::Rotation,
     socket::Upgrade,
     sources::Sources,
     split::Share,
@@ -42,6 +44,7 @@ pub(crate) struct Plan {
     pub sources: Vec<SocketAddress>,
     /// At least one; with `upgrade` the one message.
     pub templates: Vec<Template>,
+    pub rotation: Rotation,
     /// How connections become WebSocket connections, when they have to.
     pub upgrade: Option<Upgrade>,
     /// Of this process.
@@ -127,6 +130,7 @@ impl Plan {
         let requests::Requests {
             target,
             templates,
+            rotation,
             upgrade,
         } = requests::Requests::new(&args, share, seed)?;
         let tls = tls(&args, &target)?;
@@ -159,6 +163,7 @@ impl Plan {
             target,
             tls,
             templates,
+            rotation,
             upgrade,
             connections,
             first_connection: share.before(args.connections.into()) as u32,
@@ -246,6 +251,11 @@ impl Plan {
     /// Whether requests are sent at all.
     pub(crate) fn sends(&self) -> bool {
         self.hold.is_none() || self.open.is_some()
+    }
+
+    /// Whether more has to be known of a request in flight than when its batch was sent.
+    pub(crate) fn tells_apart(&self) -> bool {
+        self.open.is_some() || self.rotation.is_per_request()
     }
 
     /// Whether connections are closed after a number of requests.

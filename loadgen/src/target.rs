@@ -29,6 +29,14 @@ pub(crate) struct Target {
     pub address: Address,
 }
 
+/// A URL taken apart: what TLS, Host and the request line need to know.
+#[derive(Debug)]
+pub(crate) struct Location {
+    pub secure: bool,
+    pub authority: String,
+    pub path: String,
+}
+
 /// What can be connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
@@ -77,6 +85,27 @@ impl Target {
         parse_url(url)?.at(unix)
     }
 
+    /// Reads a URL of HTTP; nothing is looked up.
+    pub(crate) fn split(url: &str) -> Result<Location, Failure> {
+        let parts = parse_url(url)?;
+        if parts.websocket {
+            return Err(Failure::Usage(format!(
+                "`{url}`: write it with http or https"
+            )));
+        }
+        Ok(Location {
+            secure: parts.secure,
+            authority: parts.authority(),
+            path: parts.path,
+        })
+    }
+
+    /// The same for a path on this target.
+    pub(crate) fn with_path(&self, path: &str) -> Result<Location, Failure> {
+        let scheme = if self.secure { "https" } else { "http" };
+        Self::split(&format!("{scheme}://{}{path}", self.authority))
+    }
+
     /// Takes the target from the Host header of a request.
     pub(crate) fn from_request(
         request: &[u8],
@@ -111,24 +140,28 @@ impl Parts {
             Some(path) => Address::Unix(path.into()),
             None => Address::Ip(self.resolve()?),
         };
+        Ok(Target {
+            authority: self.authority(),
+            secure: self.secure,
+            websocket: self.websocket,
+            host: self.host,
+            path: self.path,
+            address,
+        })
+    }
+
+    /// `host[:port]`, as in a Host header.
+    fn authority(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]", self.host)
         } else {
             self.host.clone()
         };
-        let authority = if self.port == default_port(self.secure) {
+        if self.port == default_port(self.secure) {
             host
         } else {
             format!("{host}:{}", self.port)
-        };
-        Ok(Target {
-            secure: self.secure,
-            websocket: self.websocket,
-            host: self.host,
-            authority,
-            path: self.path,
-            address,
-        })
+        }
     }
 
     /// Looks the name up. IPv4 is preferred, as most servers under test listen there.

@@ -6,6 +6,7 @@
 //! a socket that an earlier step has closed, and memory of a fire-and-forget send is never reused before its
 //! failure could be known.
 
+mod fill;
 mod lifecycle;
 mod pace;
 mod pauses;
@@ -20,7 +21,6 @@ use crate::{
     raw_log::Tap,
     record::Record,
     rng::Rng,
-    template::Draw,
     timers::Timers,
     tls,
     trouble::Trouble,
@@ -59,7 +59,10 @@ mod kind {
 #[derive(Debug)]
 struct Cold {
     rng: Rng,
-    /// The batch under way, when it is no copy of a template: requests with placeholders, a handshake, pongs.
+    /// Whose turn it is among the templates.
+    turn: u32,
+    /// The batch under way, when it is no copy of a template: requests with placeholders or of several templates, a
+    /// handshake, pongs.
     rendered: Vec<u8>,
     /// Connections in a row that ended without an answer.
     failures: u32,
@@ -104,6 +107,8 @@ pub(crate) struct Worker<'p> {
     fire_and_forget: bool,
     /// Turns in which completions waited in the kernel's overflow list.
     overflows: u64,
+    /// Every request may be of another template.
+    mixes: bool,
     /// Rendered requests of connections that were closed during a send, until its completion.
     orphans: HashMap<u64, Vec<u8>>,
 }
@@ -130,10 +135,10 @@ impl<'p> Worker<'p> {
         let buffer_count = count.next_power_of_two().clamp(BUFFERS_MIN, BUFFERS_MAX) as u16;
         let buffers = BufRing::new(&ring, BUFFER_GROUP, buffer_count, plan.receive_buffer)
             .map_err(machine)?;
-        let templates = plan.templates.len() as u64;
-        let template = |index: u32| (u64::from(first) + u64::from(index)) % templates;
+        let turn = |index: u32| plan.rotation.first(u64::from(first) + u64::from(index));
         let cold = (0..count).map(|index| Cold {
             rng: Rng::new(plan.seed, u64::from(first) + u64::from(index)),
+            turn: turn(index),
             rendered: Vec::new(),
             failures: 0,
             has_been_up: false,
@@ -146,7 +151,7 @@ impl<'p> Worker<'p> {
             control,
             first,
             conns: (0..count)
-                .map(|index| Conn::new(first + index, template(index) as u32, plan))
+                .map(|index| Conn::new(first + index, plan.rotation.template(turn(index)), plan))
                 .collect(),
             cold: cold.collect(),
             record: Record::new(plan, number)?,
@@ -171,6 +176,7 @@ impl<'p> Worker<'p> {
             have_been_up: 0,
             fire_and_forget,
             overflows: 0,
+            mixes: plan.rotation.is_per_request(),
             orphans: HashMap::new(),
         })
     }
@@ -383,12 +389,12 @@ impl<'p> Worker<'p> {
                 return;
             }
             let wanted = match &conn.pending {
-                None => {
+                Some(pending) if self.pace.is_some() => pending.unsent.into(),
+                _ => {
                     let room = u64::from(self.plan.depth - conn.in_flight.count());
                     let wanted = room.min(self.plan.quota - conn.requests);
                     wanted.min(self.budget)
                 }
-                Some(pending) => pending.unsent.into(),
             };
             if wanted == 0 {
                 return;
@@ -398,20 +404,12 @@ impl<'p> Worker<'p> {
             {
                 return;
             }
-            let count = wanted.min(template.copies() as u64);
-            whole_and_last = count == wanted;
             conn.flags &= !flag::SENDS_OWN;
-            if !template.is_static() {
-                let mut draw = Draw {
-                    rng: &mut cold.rng,
-                    connection: self.first + index,
-                };
-                cold.rendered.clear();
-                for _ in 0..count {
-                    template.render(&mut draw, &mut cold.rendered);
-                }
-                template.seal(&mut cold.rendered, |payload| conn.expect(payload));
-            }
+            let count = match self.mixes {
+                false => fill::repeat(template, conn, cold, wanted),
+                true => fill::mix(self.plan, conn, cold, wanted, now),
+            };
+            whole_and_last = count == wanted;
             conn.in_flight.push(now, count as u32);
             if let Some(pending) = &mut conn.pending {
                 pending.sent(count as u32, now);
@@ -419,10 +417,6 @@ impl<'p> Worker<'p> {
             conn.requests += count;
             conn.progress = now;
             conn.sent = 0;
-            conn.to_send = match template.is_static() {
-                true => (count as usize * template.request_len()) as u32,
-                false => cold.rendered.len() as u32,
-            };
             if conn.is_secured() {
                 conn.encrypt(template, &mut cold.rendered, &mut self.ciphertext);
             }

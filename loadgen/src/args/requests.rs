@@ -1,5 +1,6 @@
 //! Flags that say what is sent.
 
+use crate::{rotation::Rotate, template::FeedFlag};
 use std::path::PathBuf;
 
 /// A request made from flags, and how requests follow each other.
@@ -33,7 +34,29 @@ pub(crate) struct Requests {
     /// is done only where placeholders let a body with a Content-Length vary
     #[arg(long, conflicts_with_all = ["ws", "ws_msg"])]
     pub fix_length: bool,
+
+    /// When a connection goes on to the next template: as it is opened again, after every request, or every request
+    /// draws one. By default conn, and request with --urls and --targets
+    #[arg(long, value_name = "WHEN", value_enum, conflicts_with_all = ["ws", "ws_msg"])]
+    pub rotate: Option<Rotate>,
+
+    /// Rows of a CSV file for requests, like users=users.csv. Its first line names the columns, and {users.id} stands for
+    /// that column; all of one request are of one row. seq: one after the other, over all threads and workers; rand; or
+    /// zipf:S, so that the k-th is drawn with a weight of 1/k^S. May be given several times
+    #[arg(long = "feed", value_name = "NAME=FILE[,seq|rand|zipf:S]")]
+    pub feeds: Vec<FeedFlag>,
+
+    /// Request the URLs of this file, one a line, all of one host, as -m, -H and so on say. Paths will do when a URL is
+    /// given, which also says where to connect to
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["raw", "ws", "ws_msg", "targets"])]
+    pub urls: Option<PathBuf>,
+
+    /// Send the requests of this file, as vegeta reads them: METHOD URL, lines of header fields, @FILE for a body, and an
+    /// empty line after each
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["raw", "ws", "ws_msg", "method", "body", "body_file"])]
+    pub targets: Option<PathBuf>,
 }
+
 impl Requests {
     /// The first flag that was given.
     pub(crate) fn given(&self) -> Option<&'static str> {
@@ -45,6 +68,9 @@ impl Requests {
             (self.content_type.is_some(), "--content-type"),
             (self.auth.is_some(), "--auth"),
             (self.fix_length, "--fix-length"),
+            (self.rotate.is_some(), "--rotate"),
+            (self.urls.is_some(), "--urls"),
+            (self.targets.is_some(), "--targets"),
         ];
         flags
             .into_iter()

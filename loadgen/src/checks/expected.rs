@@ -146,14 +146,10 @@ fn of_folder(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{split::Share, template::Setup};
+    use crate::template::Setup;
 
     fn templates(names: &[&str]) -> Vec<Template> {
-        let setup = Setup {
-            depth: 1,
-            fix_length: false,
-            share: Share::WHOLE,
-        };
+        let setup = Setup::of_depth(1);
         let template =
             |name: &&str| Template::new((*name).into(), b"GET / HTTP/1.1\r\n\r\n", &setup);
         names.iter().map(|name| template(name).unwrap()).collect()

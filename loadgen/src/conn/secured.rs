@@ -83,7 +83,7 @@ impl Conn {
         ciphertext: &mut Vec<u8>,
     ) {
         let Some(tls) = &mut self.tls else { return };
-        let batch = if template.is_static() {
+        let batch = if template.is_static() && self.flags & flag::SENDS_OWN == 0 {
             template.bytes()
         } else {
             &*rendered

@@ -175,6 +175,8 @@ struct Load<'a> {
     requests_per_connection: Option<u64>,
     expect_status: StatusSet<'a>,
     expect_body: bool,
+    /// With two or more templates.
+    rotate: Option<&'a str>,
     seed: u64,
 }
 
@@ -509,6 +511,7 @@ impl<'a> Load<'a> {
                 None => StatusSet::Other(plan.expect_status.text()),
             },
             expect_body: !plan.checks.bodies.is_empty(),
+            rotate: (plan.templates.len() > 1).then(|| plan.rotation.rotate.name()),
             seed: plan.seed,
         }
     }

@@ -12,6 +12,9 @@ use crate::{
 };
 use std::io::{self, Write};
 
+/// The arena's runs have about twenty; the counts of many more are for programs, which read the JSON.
+const TEMPLATES_SHOWN: usize = 256;
+
 /// What is going to be done, before it is.
 pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     let target = &plan.target;
@@ -46,7 +49,8 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
         writeln!(out, "  Req/conn:  unlimited (keep-alive)")?;
     }
     if plan.templates.len() > 1 {
-        writeln!(out, "  Templates: {}", plan.templates.len())?;
+        let rotate = plan.rotation.rotate.name();
+        writeln!(out, "  Templates: {} ({rotate})", plan.templates.len())?;
     }
     if plan.upgrade.is_none() {
         writeln!(out, "  Expected:  {}", plan.expect_status)?;
@@ -147,7 +151,7 @@ fn arena_lines(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Resu
         writeln!(out, "  WS upgrades: {}", outcome.trouble.upgrades)?;
         writeln!(out, "  WS frames:   {answers}")?;
     }
-    if plan.templates.len() > 1 {
+    if (2..=TEMPLATES_SHOWN).contains(&plan.templates.len()) {
         let list = |number: fn(&crate::record::TemplateTally) -> u64| {
             let numbers = tally
                 .templates

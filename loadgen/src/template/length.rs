@@ -19,6 +19,7 @@ struct Framing {
 /// Corrects Content-Length if that is asked for, or if the body varies in length and there is such a field.
 pub(super) fn fix(mut request: Scanned, asked: bool) -> Result<Scanned, String> {
     let framing = framing(&request);
+    check_cells(&request, framing.body)?;
     let Some(body) = framing.body else {
         return Ok(request);
     };
@@ -72,6 +73,28 @@ pub(super) fn fix(mut request: Scanned, asked: bool) -> Result<Scanned, String> 
         replace(&mut request, field, longest.to_string().as_bytes());
     }
     Ok(request)
+}
+
+/// Data must not change where the head ends, or where the parts of its first line do (RFC 9112 §2.2, §3).
+fn check_cells(request: &Scanned, body: Option<usize>) -> Result<(), String> {
+    let line_end = memchr::memchr(b'\n', &request.text).unwrap_or(usize::MAX);
+    let is_in_head = |hole: &&Hole| body.is_none_or(|body| hole.at < body);
+    for hole in request.holes.iter().filter(is_in_head) {
+        let What::Cell(cell) = hole.what else {
+            continue;
+        };
+        let feed = &request.feeds[cell.feed];
+        if hole.at <= line_end {
+            let what =
+                "spaces and control characters cannot stand in a request line; percent-encode them";
+            feed.demand(cell.column, |b| b > b' ' && b != 0x7f, what)?;
+        } else {
+            let what =
+                "line breaks and other control characters cannot stand in the head of a request";
+            feed.demand(cell.column, |b| b == b'\t' || b >= b' ' && b != 0x7f, what)?;
+        }
+    }
+    Ok(())
 }
 
 fn framing_body(request: &Scanned) -> usize {
@@ -139,16 +162,16 @@ fn framing(request: &Scanned) -> Framing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{split::Share, template::scan::scan};
+    use crate::template::{Setup, scan::scan};
 
     /// What becomes of a request: its text with `<n>` for a length of n digits, `|` for the begin of a body that
     /// varies, and `?` for a value.
     fn fixed(request: &str, asked: bool) -> Result<String, String> {
-        let fixed = fix(scan(request.as_bytes(), Share::WHOLE)?, asked)?;
+        let fixed = fix(scan(request.as_bytes(), &Setup::of_depth(1))?, asked)?;
         let mut text = String::from_utf8(fixed.text).unwrap();
         for hole in fixed.holes.iter().rev() {
             let mark = match &hole.what {
-                What::Value(_) => "?".to_owned(),
+                What::Value(_) | What::Cell(_) => "?".to_owned(),
                 What::Body => "|".to_owned(),
                 What::Length(digits) => format!("<{digits}>"),
             };

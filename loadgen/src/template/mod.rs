@@ -2,27 +2,30 @@
 //!
 //! ```text
 //! file, or form (`build`) → text and holes (`scan`) → Content-Length corrected (`length`) → Template, which fills the holes
-//! with values (`value`, `zipf`)
+//! with values (`value`, `zipf`) and data (`feed`)
 //! ```
 
 mod build;
+mod feed;
 mod length;
 mod scan;
 mod value;
 mod zipf;
 
 use crate::{error::Failure, split::Share};
-use scan::{Scanned, What, scan};
+use scan::{FEEDS_MAX, Scanned, What, scan};
+use std::sync::Arc;
 use sws_proto::{
     http1::answer::RequestKind,
     ws::{Mask, Opcode, encode, mask},
 };
 
 pub(crate) use build::Form;
+pub(crate) use feed::{Feed, FeedFlag};
 pub(crate) use value::Draw;
 
-/// Room that the copies of one request for pipelining may take.
-const COPIES_BYTES: usize = 256 * 1024;
+/// Room that the requests of one batch may take; one request may be larger.
+pub(crate) const BATCH_BYTES: usize = 256 * 1024;
 /// One request. The kernel takes 32 bits of length for a send, and this leaves room below that.
 const REQUEST_BYTES_MAX: usize = 1 << 30;
 
@@ -49,22 +52,43 @@ pub(crate) struct Template {
 
 /// How templates are prepared.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Setup {
+pub(crate) struct Setup<'f> {
     /// Copies that one send carries at most.
     pub depth: usize,
     /// Whether Content-Length is to be corrected.
     pub fix_length: bool,
     /// Several processes draw the numbers of a sequence in turn.
     pub share: Share,
+    pub feeds: &'f [Arc<Feed>],
+}
+
+impl Setup<'_> {
+    /// The same, and Content-Length is to be corrected.
+    pub(crate) fn with_length(self) -> Self {
+        Self {
+            fix_length: true,
+            ..self
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_depth(depth: usize) -> Self {
+        Self {
+            depth,
+            fix_length: false,
+            share: Share::WHOLE,
+            feeds: &[],
+        }
+    }
 }
 
 impl Template {
     /// Prepares `request`.
-    pub(crate) fn new(name: String, request: &[u8], setup: &Setup) -> Result<Self, Failure> {
+    pub(crate) fn new(name: String, request: &[u8], setup: &Setup<'_>) -> Result<Self, Failure> {
         if request.is_empty() {
             return Err(Failure::Usage(format!("the template {name} is empty")));
         }
-        let scanned = scan(request, setup.share).map_err(|text| {
+        let scanned = scan(request, setup).map_err(|text| {
             Failure::Usage(format!("the template {name} has a bad placeholder: {text}"))
         })?;
         let scanned = length::fix(scanned, setup.fix_length)
@@ -78,9 +102,9 @@ impl Template {
     }
 
     /// Prepares a text message for a WebSocket connection.
-    pub(crate) fn message(name: String, text: &str, setup: &Setup) -> Result<Self, Failure> {
+    pub(crate) fn message(name: String, text: &str, setup: &Setup<'_>) -> Result<Self, Failure> {
         let usage = |text: &str| Failure::Usage(format!("--ws-msg {text}"));
-        let mut payload = scan(text.as_bytes(), setup.share)
+        let mut payload = scan(text.as_bytes(), setup)
             .map_err(|text| usage(&format!("has a bad placeholder: {text}")))?;
         if payload.varies() {
             return Err(usage(
@@ -108,7 +132,7 @@ impl Template {
 
     fn of(name: String, parts: Scanned, payload_at: Option<usize>, depth: usize) -> Self {
         let request_len = parts.longest();
-        let copies = (COPIES_BYTES / request_len.max(1)).clamp(1, depth);
+        let copies = (BATCH_BYTES / request_len.max(1)).clamp(1, depth);
         let is_static = parts.holes.is_empty();
         Self {
             name,
@@ -123,6 +147,11 @@ impl Template {
             payload_at,
             parts: if is_static { Scanned::default() } else { parts },
         }
+    }
+
+    /// Whether its requests are made with data of this feed.
+    pub(crate) fn uses(&self, feed: &Arc<Feed>) -> bool {
+        self.parts.feeds.iter().any(|used| Arc::ptr_eq(used, feed))
     }
 
     /// Bytes of one request, if it [is static](Self::is_static).
@@ -176,7 +205,11 @@ impl Template {
             out.extend_from_slice(&self.bytes[..self.request_len]);
             return;
         }
-        let Scanned { text, holes } = &self.parts;
+        let Scanned { text, holes, feeds } = &self.parts;
+        let mut rows = [0; FEEDS_MAX];
+        for (row, feed) in rows.iter_mut().zip(feeds) {
+            *row = feed.draw(draw.rng);
+        }
         let mut from = 0;
         let (mut length, mut body) = (None, 0);
         for hole in holes {
@@ -184,6 +217,10 @@ impl Template {
             from = hole.at;
             match &hole.what {
                 What::Value(value) => value.write(draw, out),
+                What::Cell(cell) => {
+                    let text = feeds[cell.feed].cell(rows[cell.feed], cell.column);
+                    out.extend_from_slice(text.as_bytes());
+                }
                 What::Body => body = out.len(),
                 What::Length(width) => {
                     length = Some(out.len()..out.len() + width);
@@ -207,16 +244,8 @@ mod tests {
     use super::*;
     use crate::rng::Rng;
 
-    fn setup(depth: usize) -> Setup {
-        Setup {
-            depth,
-            fix_length: false,
-            share: Share::WHOLE,
-        }
-    }
-
     fn template(request: &[u8], depth: usize) -> Template {
-        Template::new("t".into(), request, &setup(depth)).unwrap()
+        Template::new("t".into(), request, &Setup::of_depth(depth)).unwrap()
     }
 
     fn rendered(template: &Template, count: usize) -> Vec<u8> {
@@ -240,7 +269,10 @@ mod tests {
         let drawn: Vec<Vec<u8>> = (0..2)
             .map(|index| {
                 let share = Share { index, of: 2 };
-                let setup = Setup { share, ..setup(3) };
+                let setup = Setup {
+                    share,
+                    ..Setup::of_depth(3)
+                };
                 let template = Template::new("t".into(), b"{SEQ:10}{WORKER},", &setup);
                 rendered(&template.unwrap(), 3)
             })
@@ -292,8 +324,8 @@ mod tests {
             ("{HEX:0}", "{HEX:digits}"),
             ("{HEX:65537}", "{HEX:digits}"),
         ] {
-            let error =
-                Template::new("file.raw".into(), request.as_bytes(), &setup(1)).unwrap_err();
+            let error = Template::new("file.raw".into(), request.as_bytes(), &Setup::of_depth(1))
+                .unwrap_err();
             let text = error.to_string();
             assert!(text.contains("file.raw") && text.contains(part), "{text}");
         }
@@ -301,11 +333,11 @@ mod tests {
 
     #[test]
     fn a_message_is_the_arenas_frame() {
-        let template = Template::message("/ws".into(), "hello", &setup(3)).unwrap();
+        let template = Template::message("/ws".into(), "hello", &Setup::of_depth(3)).unwrap();
         let frame = b"\x81\x85\x12\x34\x56\x78\x7a\x51\x3a\x14\x7d";
         assert_eq!(template.bytes(), frame.repeat(3));
         assert_eq!(template.fixed_payload().unwrap(), b"hello");
-        let empty = Template::message("/ws".into(), "", &setup(1)).unwrap();
+        let empty = Template::message("/ws".into(), "", &Setup::of_depth(1)).unwrap();
         assert_eq!(empty.bytes(), b"\x81\x80\x12\x34\x56\x78");
         assert_eq!(empty.fixed_payload().unwrap(), b"");
     }
@@ -313,7 +345,7 @@ mod tests {
     #[test]
     fn messages_with_placeholders_are_masked_when_they_are_sent() {
         for text in ["<{SEQ:8}>", &format!("{}<{{SEQ:8}}>", "x".repeat(200))] {
-            let template = Template::message("/ws".into(), text, &setup(8)).unwrap();
+            let template = Template::message("/ws".into(), text, &Setup::of_depth(8)).unwrap();
             assert_eq!(template.fixed_payload(), None);
             let (mut out, mut seen) = (rendered(&template, 2), Vec::new());
             template.seal(&mut out, |payload| seen.push(payload.to_vec()));
@@ -353,7 +385,8 @@ mod tests {
 
     #[test]
     fn messages_keep_their_length() {
-        let refusal = |text| Template::message("/ws".into(), text, &setup(1)).unwrap_err();
+        let refusal =
+            |text| Template::message("/ws".into(), text, &Setup::of_depth(1)).unwrap_err();
         let text = refusal("{RANDJ:1:10}").to_string();
         assert!(
             text.contains("--ws-msg") && text.contains("differ in length"),

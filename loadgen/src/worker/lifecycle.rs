@@ -158,8 +158,11 @@ impl Worker<'_> {
             conn.note_drop(end, now, number, &mut self.trouble);
         }
         conn.write_off(end, &mut self.record, &mut self.trouble);
-        if let (Some(pace), Some(pending)) = (&mut self.pace, &mut conn.pending) {
-            pace.take_back(pending.clear());
+        if let Some(pending) = &mut conn.pending {
+            let unsent = pending.clear();
+            if let Some(pace) = &mut self.pace {
+                pace.take_back(unsent);
+            }
         }
         let in_order = end == End::Closed || end == End::Quota && self.plan.close == Close::Fin;
         let conn = &mut self.conns[index as usize];
@@ -181,8 +184,10 @@ impl Worker<'_> {
             cold.failures = 0;
             cold.has_answered = true;
         }
+        if !self.mixes {
+            self.next_template(index);
+        }
         let conn = &mut self.conns[index as usize];
-        conn.template = (conn.template + 1) % self.plan.templates.len() as u32;
         let at_once = match self.plan.reconnect {
             Reconnect::Now => true,
             Reconnect::Backoff => false,
@@ -194,6 +199,14 @@ impl Worker<'_> {
         } else {
             self.open_later(index, now);
         }
+    }
+
+    /// Lets the connection that is opened next send the next template.
+    fn next_template(&mut self, index: u32) {
+        let rotation = &self.plan.rotation;
+        let turn = &mut self.cold[index as usize].turn;
+        *turn = rotation.after(*turn);
+        self.conns[index as usize].template = rotation.template(*turn);
     }
 
     /// Cancels what is under way and closes. A receive that is armed holds the socket, so the cancel is what
