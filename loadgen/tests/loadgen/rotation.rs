@@ -2,10 +2,16 @@
 
 use crate::{
     server::{OK, Server},
+    tls_server::{Authority, Settings, url},
     tool::{json, number, raw, run, template},
 };
 use serde_json::Value;
-use std::{thread, time::Duration};
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
 use tempfile::NamedTempFile;
 
 /// Answers by the path: `/head` as HEAD has to be, `/slow` late, `/other` with a body of its own, else `ok`.
@@ -36,11 +42,15 @@ fn of(method: &str, path: &str) -> NamedTempFile {
 
 /// The paths that were asked for, in order.
 fn paths(server: &Server) -> Vec<String> {
-    let path = |request: Vec<u8>| {
-        let text = String::from_utf8(request).unwrap();
+    paths_of(&server.requests())
+}
+
+fn paths_of(requests: &[Vec<u8>]) -> Vec<String> {
+    let path = |request: &Vec<u8>| {
+        let text = str::from_utf8(request).unwrap();
         text.split(' ').nth(1).unwrap().to_owned()
     };
-    server.requests().into_iter().map(path).collect()
+    requests.iter().map(path).collect()
 }
 
 fn per_template(report: &Value, key: &str) -> Vec<u64> {
@@ -111,6 +121,41 @@ fn each_template_of_a_mix_has_its_golden_body() {
     assert_eq!(output.code, Some(0), "{report:#}");
     let (report, _) = sent([&other, &ok]);
     assert_eq!(number(&report["counts"]["bad_body"]), 20, "{report:#}");
+}
+
+#[test]
+fn a_mix_goes_through_tls() {
+    let authority = Authority::new();
+    let trust = authority.file();
+    let identity = authority.issue(&["localhost", "127.0.0.1"]);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let server = Settings::new(&identity).start({
+        let seen = seen.clone();
+        move |connection| {
+            loop {
+                let request = connection.request()?;
+                seen.lock().unwrap().push(request);
+                connection.write_all(OK)?;
+            }
+        }
+    });
+    let files = [
+        of("GET", "/a"),
+        of("POST", "/{SEQ:1}"),
+        of("GET", "/longer"),
+    ];
+    let list = raw(&files.each_ref());
+    let (url, trust) = (url(&server), trust.path().to_str().unwrap());
+    let args = [
+        &url, "--cacert", trust, "--raw", &list, "--rotate", "request", "-c", "1", "-p", "4", "-n",
+        "9",
+    ];
+    let (report, output) = json(&args);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    let expected = [
+        "/a", "/1", "/longer", "/a", "/2", "/longer", "/a", "/3", "/longer",
+    ];
+    assert_eq!(paths_of(&seen.lock().unwrap()), expected);
 }
 
 #[test]
