@@ -112,7 +112,7 @@ fn each_template_of_a_mix_has_its_golden_body() {
         let [first, last] = bodies.map(|file| file.path().display());
         let golden = format!("{first},-,{last}");
         let args = [
-            &url, "--raw", &list, "--rotate", "request", "--golden", &golden, "-c", "2", "-p", "4",
+            &url, "--raw", &list, "--rotate", "request", "--golden", &golden, "-c", "1", "-p", "4",
             "-n", "30",
         ];
         json(&args)
