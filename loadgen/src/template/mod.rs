@@ -8,6 +8,8 @@
 mod build;
 mod feed;
 mod length;
+#[cfg(test)]
+mod properties;
 mod scan;
 mod value;
 mod zipf;
