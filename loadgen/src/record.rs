@@ -326,7 +326,8 @@ impl<'p> Record<'p> {
             open.response.record(latency, 1);
         }
         if let Some(log) = &mut self.log {
-            log.timed(template, service, Some(latency));
+            let response = self.tally.open.is_some().then_some(latency);
+            log.timed(template, service, response);
         }
         if let Some(latencies) = &mut self.tally.templates[template as usize].latencies {
             latencies.record(latency, 1);

@@ -7,6 +7,7 @@ use crate::{
 };
 use serde_json::Value;
 use std::{
+    fs,
     io::Write,
     sync::{Arc, Mutex},
     thread,
@@ -121,6 +122,43 @@ fn each_template_of_a_mix_has_its_golden_body() {
     assert_eq!(output.code, Some(0), "{report:#}");
     let (report, _) = sent([&other, &ok]);
     assert_eq!(number(&report["counts"]["bad_body"]), 20, "{report:#}");
+}
+
+#[test]
+fn raw_records_name_the_template_of_each_answer() {
+    let server = server();
+    let files = [of("GET", "/a"), of("HEAD", "/head"), of("GET", "/other")];
+    let list = raw(&files.each_ref());
+    let url = server.url();
+    let log = NamedTempFile::new().unwrap();
+    let path = log.path().to_str().unwrap();
+    let args = [
+        &url,
+        "--raw",
+        &list,
+        "--rotate",
+        "request",
+        "-c",
+        "1",
+        "-p",
+        "2",
+        "-n",
+        "6",
+        "--raw-log",
+        path,
+    ];
+    let (report, output) = json(&args);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    let text = fs::read_to_string(path).unwrap();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').collect())
+        .collect();
+    let templates: Vec<&str> = rows.iter().map(|row| row[4]).collect();
+    assert_eq!(templates, ["0", "1", "2", "0", "1", "2"], "{text}");
+    // A closed loop has no response time.
+    assert!(rows.iter().all(|row| row[3].is_empty()), "{text}");
 }
 
 #[test]
