@@ -33,6 +33,10 @@ step 'tests'
 if ! command -v chromium > /dev/null && command -v apt-get > /dev/null && [ "$(id -u)" = 0 ]; then
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } > /dev/null 2>&1 || true
 fi
+if ! command -v parallel > /dev/null && command -v apt-get > /dev/null && [ "$(id -u)" = 0 ]; then
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends parallel; } > /dev/null 2>&1 || true
+fi
+command -v parallel > /dev/null || echo 'skipped: GNU parallel is not installed, so the recipe with it is not tried'
 command -v chromium > /dev/null || echo 'skipped: chromium is not installed, so the HTML report is not opened in a browser'
 cargo test --workspace --locked
 

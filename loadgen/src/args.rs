@@ -1,17 +1,28 @@
 //! The command line, before anything in it is looked up or opened.
 
+mod checks;
+mod hold;
+mod requests;
+mod server;
+pub(crate) mod tls;
+
+pub(crate) use self::{checks::Checks, server::Server};
+
 use crate::{
     duration, files,
     rate::{self, Arrival, Rate},
     sources::Sources,
     split::Share,
     start_at::StartAt,
+    status::Expected,
 };
 use clap::{Parser, builder::RangedU64ValueParser};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+pub(crate) use hold::WsMode;
 
 /// Above this depth the answers of one connection queue behind each other for longer than anything measures.
 const PIPELINE_MAX: u64 = 1024;
@@ -20,19 +31,30 @@ const THREADS_MAX: u64 = 1024;
 const RECEIVE_BUFFER_RANGE: std::ops::RangeInclusive<u64> = 512..=1 << 20;
 
 /// What the arena's generator sends.
-const ARENA_MESSAGE: &str = "hello";
+pub(crate) const ARENA_MESSAGE: &str = "hello";
+
+pub(crate) use requests::Requests;
 
 const AFTER_HELP: &str = "\
 Durations: 5s, 500ms, 2m, 1h, 1m30s; a bare number is seconds.
 
-Templates (--raw): each file is one request, sent byte for byte. {RAND:min:max} is replaced by a random number
-padded with zeros to the digits of max, {SEQ:start} by a counter as wide as start that all connections share;
-Content-Length is not adjusted. Connection k starts with template k mod n and keeps it; every reconnect moves on
-to the next one.
+Templates (--raw): each file is one request, sent byte for byte but for its placeholders. Connection k starts with
+template k mod n and keeps it, and every reconnect moves on to the next one; --rotate has it otherwise.
+
+Placeholders, in templates, URLs, bodies and messages; each request has its own values:
+  {RAND:min:max}    a random number, padded with zeros to the digits of max
+  {RANDJ:min:max}   the same without padding, as JSON wants it
+  {ZIPF:min:max:s}  padded, and the k-th number is drawn with a weight of 1/k^s
+  {SEQ:start}       a counter as wide as start that all connections share
+  {UUID} {HEX:n}    a random version 4 UUID, n random hexadecimal digits
+  {NOW}             milliseconds since 1970
+  {NAME.column}     of a row of --feed NAME
+  {CONN} {WORKER}   the number of the connection in the whole run, that of --worker
+Content-Length is adjusted only with --fix-length, or where values of different length are in the body.
 
 Exit status:
   0    done, every answer was as expected
-  1    some answer was not: wrong status class or body, malformed, unsolicited, cut short, lost or timed out;
+  1    some answer was not: wrong status class, header field or body, malformed, unsolicited, cut short, lost or timed out;
        or an upgrade was answered with something else
   2    the command line, a template file or the target is wrong; nothing was sent
   3    a gate (--fail-if) was not met
@@ -48,11 +70,12 @@ Exit status:
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, after_help = AFTER_HELP, args_override_self = true)]
 pub(crate) struct Args {
-    /// Where to send to, as http://HOST:PORT/PATH. With --raw the path is not used, and without a URL the
+    /// Where to send to, as http://HOST:PORT/PATH; https, ws and wss are known as well. With --raw the path is not used, and without a URL the
     /// Host header of the first template names the target
     pub url: Option<String>,
 
-    /// Request templates, comma-separated files; a file named twice counts as two templates. A value that is
+    /// Request templates, comma-separated files; a file named twice counts as two templates, and one like a.raw@3 has
+    /// three turns where others have one. A value that is
     /// nothing but a rate is taken as --rate: write ./1000 for a file of that name
     #[arg(short = 'R', long = "raw", value_name = "FILES", value_delimiter = ',', conflicts_with_all = ["ws", "ws_msg"])]
     pub raw: Vec<PathBuf>,
@@ -97,9 +120,13 @@ pub(crate) struct Args {
     #[arg(short = 'q', long, value_name = "RATE", value_parser = Rate::parse)]
     pub rate: Option<Rate>,
 
-    /// How the requests of --rate follow each other
-    #[arg(long, value_name = "KIND", value_enum, default_value = "uniform")]
+    /// How the requests of --rate follow each other: uniform (evenly), poisson (with exponential gaps, as from many users
+    /// who know nothing of each other), burst:N (N at once)
+    #[arg(long, value_name = "KIND", default_value = "uniform", value_parser = Arrival::parse)]
     pub arrival: Arrival,
+
+    #[command(flatten)]
+    pub hold: hold::Hold,
 
     /// With --rate: drop requests that have waited longer than this for a free connection, and count them
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
@@ -147,15 +174,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIST", value_parser = Sources::parse)]
     pub source_ip: Option<Sources>,
 
-    /// Expected status; an answer of another class (hundreds) makes the exit status 1
+    /// Expected status. 200 stands for its class, 2xx; =200 is exact, and so are the codes of a list like 200,304 or
+    /// 2xx,304; any is any. Another one makes the exit status 1
     #[arg(short = 's', long = "expect-status", alias = "status", value_name = "STATUS",
-        default_value = "200", allow_negative_numbers = true, conflicts_with_all = ["ws", "ws_msg"],
-        value_parser = RangedU64ValueParser::<u16>::new().range(100..=599))]
-    pub expect_status: u16,
+        default_value = "200", allow_negative_numbers = true, conflicts_with_all = ["ws", "ws_msg"])]
+    pub expect_status: Expected,
 
-    /// Expected body of every answer, byte for byte; @FILE reads it from a file
-    #[arg(long, value_name = "TEXT|@FILE", conflicts_with_all = ["ws", "ws_msg"])]
-    pub expect_body: Option<String>,
+    #[command(flatten)]
+    pub checks: Checks,
 
     /// A connection that owes an answer and neither sends nor receives a byte for this long is counted as
     /// stuck and opened again. 10s is longer than any pause of a working server under the arena's loads and
@@ -220,6 +246,15 @@ pub(crate) struct Args {
     pub cqe_latency: bool,
 
     #[command(flatten)]
+    pub server: Server,
+
+    #[command(flatten)]
+    pub request: Requests,
+
+    #[command(flatten)]
+    pub tls: tls::TlsOptions,
+
+    #[command(flatten)]
     pub output: files::Options,
 
     #[command(flatten)]
@@ -275,10 +310,17 @@ impl Args {
         self.raw.iter().filter(|value| as_rate(value).is_none())
     }
 
+    /// The first flag that was given although it means nothing to WebSocket.
+    pub(crate) fn only_for_http(&self) -> Option<&'static str> {
+        let raw = self.files().next().is_some().then_some("--raw");
+        raw.or_else(|| self.request.given())
+            .or_else(|| self.checks.given())
+    }
+
     /// The message to be echoed, when the run is one of WebSocket.
     pub(crate) fn message(&self) -> Option<&str> {
         match &self.ws_msg {
-            None => self.ws.then_some(ARENA_MESSAGE),
+            None => (self.ws || self.hold.ws_mode.is_some()).then_some(ARENA_MESSAGE),
             given => given.as_deref(),
         }
     }
@@ -307,7 +349,8 @@ fn as_rate(value: &Path) -> Option<&str> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cpus(pub Vec<usize>);
 
-fn parse_cpus(text: &str) -> Result<Cpus, String> {
+/// Reads them.
+pub(crate) fn parse_cpus(text: &str) -> Result<Cpus, String> {
     let error = || format!("`{text}` is no list of CPUs; write it like 0-3,8,10-11");
     let number = |text: &str| -> Result<usize, String> {
         text.parse()
@@ -409,6 +452,7 @@ mod tests {
             ("http://h -d 0s", "--duration"),
             ("http://h -d 5x", "--duration"),
             ("http://h -s 20", "--expect-status"),
+            ("http://h -s 200,", "--expect-status"),
             ("http://h -r x", "--requests-per-connection"),
             ("http://h --recv-buf 100", "--recv-buf"),
             ("http://h --timeout 0", "--timeout"),

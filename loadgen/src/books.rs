@@ -11,6 +11,8 @@ pub(crate) struct Books {
     pub ok: u64,
     /// Answered with a status of another class.
     pub wrong_status: u64,
+    /// Answered without a header field that was expected.
+    pub wrong_header: u64,
     /// Answered with another body than expected.
     pub wrong_body: u64,
     /// Answered with something that is not HTTP.
@@ -26,12 +28,12 @@ pub(crate) struct Books {
 impl Books {
     /// Requests that got an answer, expected or not.
     pub(crate) fn answered(&self) -> u64 {
-        self.ok + self.wrong_status + self.wrong_body
+        self.ok + self.wrong_status + self.wrong_header + self.wrong_body
     }
 
     /// Requests that got an answer which is not acceptable.
     pub(crate) fn bad(&self) -> u64 {
-        self.wrong_status + self.wrong_body + self.malformed
+        self.wrong_status + self.wrong_header + self.wrong_body + self.malformed
     }
 
     /// Requests that will never get an answer.
@@ -55,6 +57,7 @@ impl AddAssign for Books {
         self.sent += other.sent;
         self.ok += other.ok;
         self.wrong_status += other.wrong_status;
+        self.wrong_header += other.wrong_header;
         self.wrong_body += other.wrong_body;
         self.malformed += other.malformed;
         self.cut_short += other.cut_short;

@@ -1,19 +1,25 @@
 //! One connection: what is in flight on it, what is being sent, where in an answer it is.
 
+mod secured;
+
 use crate::{
+    checks::{Check, Progress},
     clock::{NEVER, Nanos},
     inflight::InFlight,
+    mismatch::{Difference, Kind, Place},
     pending::Pending,
     plan::Plan,
     record::Record,
     socket::{Socket, Upgrade},
     trouble::Trouble,
 };
+use secured::Secured;
 use std::os::fd::RawFd;
 use sws_proto::{
-    http1::answer::{Answer, AnswerError, AnswerParser, BodySink},
+    http1::answer::{Answer, AnswerError, AnswerParser},
     ws::{self, handshake::client::Rejected},
 };
+use sws_ring::sys;
 
 /// The life of a connection's slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,6 +30,8 @@ pub(crate) enum Phase {
     /// No socket; waits for its turn to be opened.
     Waiting,
     Connecting,
+    /// In the handshake of TLS.
+    Securing,
     /// Waits for the answer to the opening handshake of WebSocket.
     Upgrading,
     Active,
@@ -51,6 +59,8 @@ pub(crate) enum End {
     Rejected(Rejected),
     /// It ended before the answer to the upgrade.
     UpgradeCut,
+    /// TLS has failed, in the handshake or later; the tally of TLS says how.
+    Tls,
     /// It ended, in order or not, inside an answer.
     CutShort,
     /// Nothing moved for too long.
@@ -73,10 +83,10 @@ pub(crate) mod flag {
     pub(crate) const LAST_ANSWER: u16 = 32;
     /// At least one request was answered.
     pub(crate) const ANSWERED: u16 = 64;
-    /// Something other than messages waits to be sent.
+    /// Something other than requests waits to be sent: what TLS or WebSocket themselves have to say.
     pub(crate) const CONTROL: u16 = 128;
-    /// What is being sent is that, and not messages.
-    pub(crate) const SENDS_CONTROL: u16 = 256;
+    /// What is being sent was made for this connection, whatever its template is: that, or anything encrypted.
+    pub(crate) const SENDS_OWN: u16 = 256;
     /// Is in the list of connections that requests can be sent on.
     pub(crate) const FREE: u16 = 512;
     /// Pauses before its next request.
@@ -88,6 +98,8 @@ pub(crate) mod flag {
 /// A slot for one connection after another.
 #[derive(Debug)]
 pub(crate) struct Conn {
+    /// Its number in the whole run.
+    pub number: u32,
     pub fd: RawFd,
     /// Changes whenever the slot's connection does; never 0 while it has one.
     pub generation: u32,
@@ -106,6 +118,8 @@ pub(crate) struct Conn {
     /// When a byte was last sent or received; `NEVER` where nothing is waited for.
     pub progress: Nanos,
     protocol: Protocol,
+    /// Boxed for the sake of those without.
+    tls: Option<Box<Secured>>,
 }
 
 /// Where in what is received a connection is.
@@ -113,53 +127,19 @@ pub(crate) struct Conn {
 enum Protocol {
     Http {
         parser: AnswerParser,
-        body: BodyProgress,
+        /// Only where bodies are compared.
+        body: Option<Box<Progress>>,
     },
     /// Boxed because it is larger, and used by few runs.
     WebSocket(Box<Socket>),
 }
 
-/// How far the body of the current answer has been compared.
-#[derive(Clone, Copy, Debug, Default)]
-struct BodyProgress {
-    compared: usize,
-    differs: bool,
-}
-
-struct BodyCheck<'a> {
-    expected: Option<&'a [u8]>,
-    progress: &'a mut BodyProgress,
-}
-
-impl BodySink for BodyCheck<'_> {
-    #[inline]
-    fn data(&mut self, bytes: &[u8]) {
-        if let Some(expected) = self.expected {
-            let end = self.progress.compared + bytes.len();
-            self.progress.differs |= expected.get(self.progress.compared..end) != Some(bytes);
-            self.progress.compared = end;
-        }
-    }
-}
-
-impl BodyCheck<'_> {
-    /// Whether the body, now complete, is the expected one. Starts over for the next answer.
-    #[inline]
-    fn finish(&mut self) -> bool {
-        let Some(expected) = self.expected else {
-            return true;
-        };
-        let progress = std::mem::take(self.progress);
-        !progress.differs && progress.compared == expected.len()
-    }
-}
-
 impl Protocol {
-    fn new(upgrade: Option<&Upgrade>) -> Self {
-        match upgrade {
+    fn new(plan: &Plan) -> Self {
+        match &plan.upgrade {
             None => Self::Http {
                 parser: AnswerParser::new(),
-                body: BodyProgress::default(),
+                body: plan.checks.look_at_bodies().then(Box::default),
             },
             Some(upgrade) => Self::WebSocket(Box::new(Socket::new(upgrade))),
         }
@@ -168,8 +148,9 @@ impl Protocol {
 
 impl Conn {
     /// A slot whose first connection sends this template.
-    pub(crate) fn new(template: u32, plan: &Plan) -> Self {
+    pub(crate) fn new(number: u32, template: u32, plan: &Plan) -> Self {
         Self {
+            number,
             fd: -1,
             generation: 0,
             phase: Phase::Closed,
@@ -179,10 +160,11 @@ impl Conn {
             sent: 0,
             to_send: 0,
             in_flight: InFlight::default(),
-            pending: plan.open.as_ref().map(|_| Box::default()),
+            pending: plan.tells_apart().then(Box::default),
             requests: 0,
             progress: NEVER,
-            protocol: Protocol::new(plan.upgrade.as_ref()),
+            protocol: Protocol::new(plan),
+            tls: None,
         }
     }
 
@@ -212,7 +194,9 @@ impl Conn {
         match (&mut self.protocol, &plan.upgrade) {
             (Protocol::Http { parser, body }, _) => {
                 parser.reset();
-                *body = BodyProgress::default();
+                if let Some(body) = body {
+                    body.reset();
+                }
             }
             (Protocol::WebSocket(socket), Some(upgrade)) => **socket = Socket::new(upgrade),
             (Protocol::WebSocket(_), None) => {}
@@ -221,8 +205,8 @@ impl Conn {
     }
 
     /// The connection is up: what there is to do before it carries requests is begun.
-    pub(crate) fn connected(&mut self, plan: &Plan) {
-        self.phase = match (&mut self.protocol, &plan.upgrade) {
+    pub(crate) fn connected(&mut self, upgrade: Option<&Upgrade>) {
+        self.phase = match (&mut self.protocol, upgrade) {
             (Protocol::WebSocket(socket), Some(upgrade)) => {
                 socket.begin(upgrade);
                 self.flags |= flag::CONTROL;
@@ -234,13 +218,14 @@ impl Conn {
 
     /// Makes what waits beside messages the batch that is sent next, in `batch`.
     pub(crate) fn take_control(&mut self, batch: &mut Vec<u8>) {
+        batch.clear();
         if let Protocol::WebSocket(socket) = &mut self.protocol {
             socket.take_control(batch);
-            self.sent = 0;
-            self.to_send = batch.len() as u32;
         }
+        self.sent = 0;
+        self.to_send = batch.len() as u32;
         self.flags &= !flag::CONTROL;
-        self.flags |= flag::SENDS_CONTROL;
+        self.flags |= flag::SENDS_OWN;
     }
 
     /// Remembers the payload of a message that is about to be sent.
@@ -261,14 +246,32 @@ impl Conn {
         trouble: &mut Trouble,
     ) {
         self.progress = now;
+        if self.tls.is_some() {
+            self.receive_secured(bytes, now, record, trouble);
+        } else {
+            self.receive_plain(bytes, now, record, trouble);
+        }
+    }
+
+    /// The same for bytes that are not encrypted, or no longer.
+    #[inline]
+    fn receive_plain(
+        &mut self,
+        bytes: &[u8],
+        now: Nanos,
+        record: &mut Record<'_>,
+        trouble: &mut Trouble,
+    ) {
         record.tally.bytes += bytes.len() as u64;
+        let place = self.place(now);
         let answered = match &mut self.protocol {
             Protocol::Http { .. } if self.pending.is_some() => {
-                self.receive_single_answers(bytes, record, trouble)
+                self.receive_answers::<true>(bytes, place, record, trouble)
             }
-            Protocol::Http { .. } => self.receive_answers(bytes, record, trouble),
+            Protocol::Http { .. } => self.receive_answers::<false>(bytes, place, record, trouble),
             Protocol::WebSocket(socket) => {
-                let heard = socket.receive(bytes, self.in_flight.count(), record, trouble);
+                let owed = self.in_flight.count();
+                let heard = socket.receive(bytes, owed, place, record, trouble);
                 self.end = heard.end;
                 if socket.has_control() {
                     self.flags |= flag::CONTROL;
@@ -282,85 +285,53 @@ impl Conn {
         self.retire(answered, now, record);
     }
 
-    /// Returns how many requests were answered.
+    /// Returns how many requests were answered. `SINGLE` where requests are told apart: the others pay nothing for it.
     #[inline]
-    fn receive_answers(
+    fn receive_answers<const SINGLE: bool>(
         &mut self,
         bytes: &[u8],
+        place: Place,
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) -> u32 {
         let Protocol::Http { parser, body } = &mut self.protocol else {
             return 0;
         };
-        let expected = record.expected_body(self.template);
         let mut rest = bytes;
         let mut answered = 0;
         while !rest.is_empty() {
-            let cache = &mut record.caches[self.template as usize];
-            let mut check = BodyCheck {
-                expected,
+            let pending = self.pending.as_deref().filter(|_| SINGLE);
+            let template = template_of(self.template, pending, answered);
+            let mut check = Check {
+                checker: &mut record.checker,
                 progress: body,
+                template,
             };
-            match parser.advance(&mut rest, cache, &mut check) {
-                Ok(Some(Answer { status, close })) => {
-                    let body_matches = check.finish();
-                    if close {
-                        self.flags |= flag::LAST_ANSWER;
-                    }
-                    if answered == self.in_flight.count() {
-                        trouble.unsolicited += 1;
-                    } else {
-                        answered += 1;
-                        record.answer(self.template, status, body_matches);
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    self.end = Some(End::Malformed(error));
-                    break;
-                }
-            }
-        }
-        answered
-    }
-
-    /// The same where requests are told apart, and may be of different templates.
-    fn receive_single_answers(
-        &mut self,
-        bytes: &[u8],
-        record: &mut Record<'_>,
-        trouble: &mut Trouble,
-    ) -> u32 {
-        let (Protocol::Http { parser, body }, Some(pending)) = (&mut self.protocol, &self.pending)
-        else {
-            return 0;
-        };
-        let mut rest = bytes;
-        let mut answered = 0;
-        while !rest.is_empty() {
-            let template = pending.template(answered).unwrap_or(self.template);
-            let mut check = BodyCheck {
-                expected: record.expected_body(template),
-                progress: body,
-            };
+            let before = rest;
             let cache = &mut record.caches[template as usize];
             match parser.advance(&mut rest, cache, &mut check) {
-                Ok(Some(Answer { status, close })) => {
-                    let body_matches = check.finish();
-                    if close {
+                Ok(Some(answer)) => {
+                    let fit = check.finish(answer.accepted);
+                    if answer.close {
                         self.flags |= flag::LAST_ANSWER;
                     }
                     if answered == self.in_flight.count() {
                         trouble.unsolicited += 1;
+                        let what = || Difference::unsolicited(answer.status, before);
+                        trouble.mismatches.add(template, place, what);
                     } else {
                         answered += 1;
-                        record.answer(template, status, body_matches);
+                        if let Some(kind) = record.answer(template, answer, fit) {
+                            let what = || difference(kind, answer, template, before, body, record);
+                            trouble.mismatches.add(template, place, what);
+                        }
                     }
                 }
                 Ok(None) => break,
                 Err(error) => {
                     self.end = Some(End::Malformed(error));
+                    let what = || Difference::malformed(error.reason(), rest);
+                    trouble.mismatches.add(template, place, what);
                     break;
                 }
             }
@@ -368,12 +339,11 @@ impl Conn {
         answered
     }
 
-    /// The template that the oldest unanswered request was made from.
-    fn oldest_template(&self) -> u32 {
-        let oldest = self.pending.as_ref();
-        oldest
-            .and_then(|pending| pending.template(0))
-            .unwrap_or(self.template)
+    fn place(&self, now: Nanos) -> Place {
+        Place {
+            connection: self.number,
+            now,
+        }
     }
 
     /// The connection ended at `now`, in order (`End::Closed`) or not (`End::Broken`). An answer whose body
@@ -385,8 +355,13 @@ impl Conn {
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) {
-        let template = self.oldest_template();
-        let expected = record.expected_body(template);
+        if self.phase == Phase::Securing {
+            self.handshake_ended(end, record);
+            return;
+        }
+        let is_whole = end == End::Closed && self.end_is_known(record);
+        let template = template_of(self.template, self.pending.as_deref(), 0);
+        let place = self.place(now);
         let (parser, body) = match &mut self.protocol {
             Protocol::Http { parser, body } => (parser, body),
             Protocol::WebSocket(socket) => {
@@ -401,16 +376,22 @@ impl Conn {
             }
         };
         match parser.end() {
-            Ok(Some(Answer { status, .. })) if end == End::Closed => {
-                let body_matches = BodyCheck {
-                    expected,
+            Ok(Some(answer)) if is_whole => {
+                let mut check = Check {
+                    checker: &mut record.checker,
                     progress: body,
-                }
-                .finish();
+                    template,
+                };
+                let fit = check.finish(answer.accepted);
                 if self.in_flight.count() == 0 {
                     trouble.unsolicited += 1;
+                    let what = || Difference::unsolicited(answer.status, &[]);
+                    trouble.mismatches.add(template, place, what);
                 } else {
-                    record.answer(template, status, body_matches);
+                    if let Some(kind) = record.answer(template, answer, fit) {
+                        let what = || difference(kind, answer, template, &[], body, record);
+                        trouble.mismatches.add(template, place, what);
+                    }
                     self.retire(1, now, record);
                 }
                 self.end = Some(end);
@@ -460,11 +441,21 @@ impl Conn {
     /// Whether something is waited for that did not move since `earlier`.
     pub(crate) fn is_stuck_since(&self, earlier: Nanos) -> bool {
         let waits = match self.phase {
-            Phase::Connecting | Phase::Upgrading => true,
+            Phase::Connecting | Phase::Securing | Phase::Upgrading => true,
             Phase::Active => self.in_flight.count() > 0,
             Phase::Closed | Phase::Waiting => false,
         };
         waits && self.progress < earlier && self.end.is_none()
+    }
+
+    /// Notes that the server ends a connection which is meant to last and owes nothing.
+    #[cold]
+    pub(crate) fn note_drop(&self, end: End, now: Nanos, number: u32, trouble: &mut Trouble) {
+        if self.phase == Phase::Active && self.in_flight.count() == 0 {
+            trouble.dropped.add(end, self.progress, now, || {
+                (number, sys::local_address(self.fd))
+            });
+        }
     }
 
     /// Writes off what is still in flight, by the reason why the connection ends.
@@ -499,6 +490,10 @@ impl Conn {
                 books.timed_out += lost;
                 trouble.stuck += 1;
             }
+            End::Tls => {
+                books.lost += lost;
+                trouble.tls += 1;
+            }
             End::ConnectFailed(errno) => *trouble.connect.entry(errno).or_default() += 1,
             End::Closed | End::Announced | End::Quota => {
                 books.lost += lost;
@@ -509,6 +504,36 @@ impl Conn {
                 trouble.broken += u64::from(lost > 0);
             }
         }
+    }
+}
+
+/// Which template an answer belongs to: that of the request with this number, counted from the oldest in flight. `own` is
+/// the connection's.
+#[inline]
+fn template_of(own: u32, pending: Option<&Pending>, number: u32) -> u32 {
+    let single = pending.and_then(|pending| pending.template(number));
+    single.unwrap_or(own)
+}
+
+/// In what an answer was wrong; `before` begins with it if it came as a whole.
+#[cold]
+fn difference(
+    kind: Kind,
+    answer: Answer,
+    template: u32,
+    before: &[u8],
+    body: &Option<Box<Progress>>,
+    record: &Record<'_>,
+) -> Difference {
+    let checker = &record.checker;
+    let head = record.caches[template as usize].head();
+    let rule = head.and_then(|head| Some((head, checker.broken_rule(head)?)));
+    match (kind, body, checker.expected(template), rule) {
+        (Kind::Body, Some(body), Some(expected), _) => body.difference(expected),
+        (Kind::Header, _, _, Some((head, rule))) => {
+            Difference::plain(kind, rule.text(), &rule.found(head))
+        }
+        _ => Difference::status(kind, &record.right_status(), answer.status, before),
     }
 }
 
@@ -524,9 +549,9 @@ mod tests {
     }
 
     fn open(plan: &Plan, now: Nanos) -> Conn {
-        let mut conn = Conn::new(0, plan);
+        let mut conn = Conn::new(0, 0, plan);
         conn.open(3, plan, now);
-        conn.connected(plan);
+        conn.connected(plan.upgrade.as_ref());
         conn
     }
 
@@ -535,7 +560,7 @@ mod tests {
     #[test]
     fn generations_do_not_repeat_within_16_bits() {
         let plan = plan(&[]);
-        let mut conn = Conn::new(0, &plan);
+        let mut conn = Conn::new(0, 0, &plan);
         let mut last = 0;
         for _ in 0..200_000 {
             conn.open(3, &plan, 0);
@@ -550,7 +575,7 @@ mod tests {
     #[test]
     fn answers_are_matched_with_requests_and_the_rest_is_unsolicited() {
         let plan = plan(&[]);
-        let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+        let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
         let mut conn = open(&plan, 0);
         conn.in_flight.push(1000, 2);
         conn.receive(&OK.repeat(3), 5000, &mut record, &mut trouble);
@@ -571,8 +596,9 @@ mod tests {
             End::Announced,
             End::Malformed(AnswerError::Chunk),
             End::BadFrame(ws::Error::Masked),
+            End::Tls,
         ] {
-            let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+            let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
             let mut conn = open(&plan, 0);
             conn.in_flight.push(0, 3);
             record.books.sent = 3;
@@ -587,7 +613,7 @@ mod tests {
         let plan = plan(&["--expect-body", "all of it"]);
         let partial = b"HTTP/1.1 200 OK\r\n\r\nall of it";
         for (end, ok) in [(End::Closed, 1), (End::Broken, 0)] {
-            let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+            let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
             let mut conn = open(&plan, 0);
             conn.in_flight.push(0, 1);
             conn.receive(partial, 1, &mut record, &mut trouble);

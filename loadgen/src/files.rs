@@ -12,7 +12,7 @@ mod result;
 mod session;
 
 pub(crate) use derived::{Derived, DerivedFiles};
-pub(crate) use host::Host;
+pub(crate) use host::{Host, ranges};
 pub(crate) use markdown::model;
 pub(crate) use options::Options;
 pub(crate) use pending::Pending;

@@ -7,10 +7,10 @@ use crate::{
 use serde::Serialize;
 use std::{fmt, str::FromStr};
 
-const METRICS: &str =
-    "p50 to p99.99, min, mean, max, rps, achieved, errors, reconnects, client-cpu, server-cpu";
+const METRICS: &str = "p50 to p99.99, min, mean, max, rps, achieved, errors, reconnects, client-cpu, server-cpu, server-rss";
 /// Answers beyond a quantile, as for those of reports.
 const BEYOND_MIN: f64 = 10.0;
+const KIB: f64 = 1024.0;
 
 /// A condition under which a run fails.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +38,8 @@ enum Metric {
     /// CPU time per answer.
     ClientCpu,
     ServerCpu,
+    /// The most memory that was seen.
+    ServerMemory,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,6 +109,7 @@ impl Metric {
             "reconnects" => Self::Reconnects,
             "client-cpu" => Self::ClientCpu,
             "server-cpu" => Self::ServerCpu,
+            "server-rss" => Self::ServerMemory,
             _ => {
                 let digits = name.strip_prefix('p')?;
                 let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -131,6 +134,14 @@ impl Metric {
             Self::Achieved | Self::ErrorPart => scaled(&[("%", 0.01)]),
             Self::Errors | Self::Reconnects => number(text),
             Self::Rate => scaled(&[("k", 1e3), ("K", 1e3), ("m", 1e6), ("M", 1e6), ("", 1.0)]),
+            Self::ServerMemory => scaled(&[
+                ("KiB", KIB),
+                ("MiB", KIB * KIB),
+                ("GiB", KIB * KIB * KIB),
+                ("KB", 1e3),
+                ("MB", 1e6),
+                ("GB", 1e9),
+            ]),
             _ => scaled(&[("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)]),
         }
     }
@@ -141,6 +152,7 @@ impl Metric {
             Self::Errors | Self::ErrorPart => "10 or 0.1%",
             Self::Reconnects => "10",
             Self::Rate => "50000 or 50k",
+            Self::ServerMemory => "200MiB or 1.5GB",
             _ => "500us, 5ms or 1s",
         }
     }
@@ -186,7 +198,8 @@ impl Metric {
             }
             Self::Reconnects => number("/reconnects"),
             Self::ClientCpu => timed("/client/cpu_us_per_answer").map(|micros| micros * 1e3),
-            Self::ServerCpu => number("/server/cpu_us_per_answer").map(|micros| micros * 1e3),
+            Self::ServerCpu => timed("/server/cpu_us_per_answer").map(|micros| micros * 1e3),
+            Self::ServerMemory => number("/server/rss_peak_bytes"),
         }
     }
 
@@ -195,6 +208,7 @@ impl Metric {
             Self::Rate => units::count(value),
             Self::Errors | Self::Reconnects => format!("{value}"),
             Self::Achieved | Self::ErrorPart => format!("{:.2}%", value * 100.0),
+            Self::ServerMemory => units::bytes(value as u64),
             _ => units::latency(value as u64),
         }
     }
@@ -259,6 +273,7 @@ mod tests {
                 "rps": 2000.0, "reconnects": 3, "errors": { "connect": 2 },
                 "counts": { "whole_run": { "ok": 996, "bad": 1, "lost": 1 } },
                 "client": { "cpu_us_per_answer": 7.5 },
+                "server": { "rss_peak_bytes": 50_000_000 },
                 "latency": {
                     "count": 1000, "min": 1000, "mean": 500_500, "max": 1_000_000, "response": null,
                     "service": { "hdr": latencies.to_base64(), "mean": 500_500 },
@@ -290,6 +305,8 @@ mod tests {
             ("reconnects>0", false),
             ("client-cpu>8us", true),
             ("client-cpu>7us", false),
+            ("server-rss>50MB", true),
+            ("server-rss>47MiB", false),
         ] {
             let gate: Gate = text.parse().unwrap();
             let passage = gate.judge(&run);
@@ -326,6 +343,8 @@ mod tests {
             ("errors>-1", "10 or 0.1%"),
             ("achieved<0.99", "99%"),
             ("rps<inf", "50k"),
+            ("server-rss>50", "200MiB"),
+            ("server-rss>50us", "200MiB"),
         ] {
             let error = text.parse::<Gate>().unwrap_err();
             assert!(error.contains(part), "{text}: {error}");

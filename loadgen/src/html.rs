@@ -1,6 +1,8 @@
 //! Results as one HTML file that needs nothing else: no script, no network, no fonts.
 
 mod charts;
+mod machines;
+mod mismatches;
 mod svg;
 mod tables;
 
@@ -68,8 +70,10 @@ pub(crate) fn page(runs: &[RunFile]) -> Result<String, Failure> {
                 (charts::distribution(&groups))
                 (charts::over_time(runs, &rows, &groups))
                 (charts::cost(&groups))
+                (machines::section(runs, &groups))
                 (charts::endpoints(runs))
                 (tables::validity(runs))
+                (mismatches::section(runs))
                 (tables::how(runs))
                 (tables::files(runs))
             }
@@ -116,6 +120,15 @@ fn group_name(run: &RunFile) -> String {
         Some(rate) => format!("{name} at {rate}/s"),
         None => name.to_owned(),
     }
+}
+
+/// That of its group.
+fn colour(run: &RunFile, groups: &[Group<'_>]) -> usize {
+    let name = group_name(run);
+    let mut groups = groups.iter();
+    groups
+        .find(|group| group.name == name)
+        .map_or(0, |group| group.colour)
 }
 
 /// The whole report in a sentence.

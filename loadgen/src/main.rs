@@ -9,7 +9,10 @@
 #![deny(unsafe_code)]
 
 mod args;
+mod attend;
 mod books;
+mod calibration;
+mod checks;
 mod clock;
 mod conn;
 mod control;
@@ -18,14 +21,19 @@ mod error;
 mod files;
 mod gates;
 mod histogram;
+mod hold;
 mod html;
 mod inflight;
+mod machine;
+mod mismatch;
 mod pending;
 mod plan;
 mod rate;
+mod raw_log;
 mod record;
 mod report;
 mod rng;
+mod rotation;
 mod run;
 mod schedule;
 mod signals;
@@ -34,12 +42,15 @@ mod sources;
 mod split;
 mod start_at;
 mod statistics;
+mod status;
 mod target;
 mod template;
 mod timers;
+mod tls;
 mod trouble;
 mod verbs;
 mod verdict;
+mod watch;
 mod windows;
 mod wire;
 mod worker;
@@ -49,6 +60,7 @@ use crate::{
     error::Failure,
     files::{Files, Session},
     plan::Plan,
+    raw_log::RawLog,
     signals::Signals,
     verdict::Verdict,
 };
@@ -80,12 +92,17 @@ fn measure() -> Result<u8, Failure> {
         session.host.clock.demand()?;
     }
     let files = Files::new(&options)?;
+    let log = RawLog::maybe(&options.raw_log)?;
     let signals = Signals::hold();
+    let log = log.map(RawLog::start).transpose()?;
     if !plan.json {
         report::text::banner(&mut io::stdout().lock(), &plan).map_err(Failure::Output)?;
     }
-    let outcome = run::run(&plan, &signals)?;
+    let outcome = run::run(&plan, &signals, log.as_ref());
+    log.map_or(Ok(()), raw_log::Writing::finish)?;
+    let outcome = outcome?;
     let mut verdict = Verdict::of(&plan, &outcome);
+    verdict.compare(&outcome, session.limits.as_ref());
     let run = report::json::run(&session, &plan, &outcome, &verdict).map_err(Failure::Output)?;
     verdict.pass_gates(&run, &options);
     let json =

@@ -44,6 +44,12 @@ impl Pending {
         self.unsent -= count;
     }
 
+    /// The template of a request that is to be sent, counted from the first of those.
+    pub(crate) fn next_template(&self, number: u32) -> Option<u32> {
+        let first = self.queue.len() as u32 - self.unsent;
+        self.template(first + number)
+    }
+
     /// The template of a request, counted from the oldest.
     pub(crate) fn template(&self, number: u32) -> Option<u32> {
         self.queue
@@ -75,11 +81,14 @@ mod tests {
             pending.add(due, 0);
         }
         pending.sent(2, 9);
+        pending.add(5, 7);
+        assert_eq!(pending.next_template(2), Some(7));
+        assert_eq!(pending.next_template(3), None);
         let first: Vec<Single> = pending.answered(1).collect();
         assert_eq!((first[0].due, first[0].sent), (1, 9));
         assert_eq!(
             pending.clear().map(|one| one.due).collect::<Vec<_>>(),
-            [4, 3]
+            [5, 4, 3]
         );
         assert_eq!((pending.unsent, pending.template(0)), (0, None));
     }

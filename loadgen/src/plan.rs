@@ -1,38 +1,50 @@
 //! The command line, checked and looked up: everything that a run needs to know.
 
+mod lists;
+mod requests;
+
 use crate::{
     args::{Args, Close, Cpus, Reconnect},
+    checks::Checks,
     error::Failure,
+    hold::Hold,
     rate::{Arrival, Rate, Schedule},
-    rng::Rng,
+    rotation::Rotation,
     socket::Upgrade,
     sources::Sources,
     split::Share,
+    status::Expected,
     target::{Address, Target},
     template::Template,
+    tls,
+    watch::Server,
 };
 use std::{
     collections::hash_map::RandomState,
-    fs,
     hash::{BuildHasher, Hasher},
     time::{Duration, SystemTime},
 };
 use sws_ring::sys::{self, SocketAddress};
 
 /// Descriptors beside the connections: standard streams, rings, and room for what is being closed.
-const SPARE_DESCRIPTORS: u64 = 64;
+pub(crate) const SPARE_DESCRIPTORS: u64 = 64;
 
 const WARMUP_MIN: Duration = Duration::from_millis(100);
+/// How long connections that are to be held may take to come up, beside what --connect-rate takes.
+const HOLD_PATIENCE: Duration = Duration::from_secs(15);
 
 /// One run.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub target: Target,
+    /// With https and wss.
+    pub tls: Option<tls::Client>,
     pub address: SocketAddress,
     /// Where connections come from, in turn; none leaves it to the kernel.
     pub sources: Vec<SocketAddress>,
     /// At least one; with `upgrade` the one message.
     pub templates: Vec<Template>,
+    pub rotation: Rotation,
     /// How connections become WebSocket connections, when they have to.
     pub upgrade: Option<Upgrade>,
     /// Of this process.
@@ -49,6 +61,8 @@ pub(crate) struct Plan {
     pub requests: Option<u64>,
     /// Whether nothing is sent before the window.
     pub holds: bool,
+    /// What connections are held for, when they are not kept busy.
+    pub hold: Option<Hold>,
     /// Shortest and longest pause of a connection before its next request.
     pub think: Option<(Duration, Duration)>,
     pub close: Close,
@@ -63,8 +77,9 @@ pub(crate) struct Plan {
     pub depth: u32,
     /// Requests on a connection; `u64::MAX` is no limit.
     pub quota: u64,
-    pub expect_status: u16,
-    pub expect_body: Option<Vec<u8>>,
+    pub expect_status: Expected,
+    /// Beside the status.
+    pub checks: Checks,
     pub timeout: Duration,
     pub cpus: Option<Cpus>,
     pub seed: u64,
@@ -75,6 +90,8 @@ pub(crate) struct Plan {
     pub send_buffer: Option<u32>,
     /// Width of the parts of the window that are reported.
     pub interval: Duration,
+    /// Where it runs on this machine and is watched.
+    pub server: Option<Server>,
     pub json: bool,
     pub template_latency: bool,
 }
@@ -110,10 +127,13 @@ impl Plan {
         }
         let (share, connections) = part(&args)?;
         let seed = args.seed.unwrap_or_else(draw_seed);
-        let (target, mut templates, upgrade) = requests(&args, seed)?;
-        for template in &mut templates {
-            template.take_share(share);
-        }
+        let requests::Requests {
+            target,
+            templates,
+            rotation,
+            upgrade,
+        } = requests::Requests::new(&args, share, seed)?;
+        let tls = tls(&args, &target)?;
         let threads = args.threads.min(connections);
         if threads < args.threads {
             note(format!(
@@ -126,17 +146,24 @@ impl Plan {
             check_descriptors(connections, threads, limit.soft)?;
         }
         let open = open(&args)?;
-        let expect_body = args.expect_body.as_deref().map(expected_body).transpose()?;
-        let warmup = warmup(args.warmup, args.duration);
+        let hold = Hold::new(&args)?;
+        let checks = Checks::new(&args.checks, &templates, &mut note)?;
+        let warmup = warmup(args.warmup, args.duration, hold);
+        let connect_gap = args
+            .connect_rate
+            .map(|rate| Duration::from_secs(share.of.into()) / rate);
+        let opening = connect_gap.map_or(Duration::ZERO, |gap| gap * connections);
         let start_at = args
             .start_at
-            .map(|at| at.resolve(warmup, SystemTime::now()))
+            .map(|at| at.resolve(warmup, opening, SystemTime::now()))
             .transpose()?;
         Ok(Self {
             address: target.address.for_kernel()?,
             sources: sources(args.source_ip.as_ref(), &target)?,
             target,
+            tls,
             templates,
+            rotation,
             upgrade,
             connections,
             first_connection: share.before(args.connections.into()) as u32,
@@ -146,12 +173,11 @@ impl Plan {
             duration: args.duration,
             requests: args.requests.map(|total| share.part(total)),
             holds: args.requests.is_some() && args.warmup.is_none(),
+            hold,
             think: args.think,
             close: args.close,
             reconnect: args.reconnect,
-            connect_gap: args
-                .connect_rate
-                .map(|rate| Duration::from_secs(share.of.into()) / rate),
+            connect_gap,
             connect_timeout: args.connect_timeout.unwrap_or(args.timeout),
             open,
             warmup,
@@ -162,7 +188,7 @@ impl Plan {
                 quota => quota,
             },
             expect_status: args.expect_status,
-            expect_body,
+            checks,
             timeout: args.timeout,
             cpus: args.cpus,
             seed,
@@ -170,6 +196,7 @@ impl Plan {
             tracked_sends: args.tracked_sends,
             send_buffer: args.send_buf,
             interval: args.output.interval,
+            server: Server::find(&args.server).map_err(Failure::Usage)?,
             json: args.json,
             template_latency: args.per_tpl_latency,
         })
@@ -190,14 +217,23 @@ impl Plan {
     /// When the requests of one thread are due, in an open loop. Its parts are those of all processes.
     pub(crate) fn schedule(&self, thread: u32) -> Option<Schedule> {
         let open = self.open.as_ref()?;
-        let share = self.share.unwrap_or(Share::WHOLE);
+        let Share { index, of } = self.thread_share(thread);
         Some(Schedule::new(
             &open.rate,
             open.arrival,
             (open.warmup, self.duration),
-            (thread * share.of + share.index, self.threads * share.of),
+            (index, of),
             self.seed,
         ))
+    }
+
+    /// What part of all threads of all processes one thread is.
+    pub(crate) fn thread_share(&self, thread: u32) -> Share {
+        let share = self.share.unwrap_or(Share::WHOLE);
+        Share {
+            index: thread * share.of + share.index,
+            of: self.threads * share.of,
+        }
     }
 
     /// The requests of one thread, when they are limited.
@@ -210,6 +246,16 @@ impl Plan {
     pub(crate) fn opening(&self) -> Duration {
         self.connect_gap
             .map_or(Duration::ZERO, |gap| gap * self.connections)
+    }
+
+    /// Whether requests are sent at all.
+    pub(crate) fn sends(&self) -> bool {
+        self.hold.is_none() || self.open.is_some()
+    }
+
+    /// Whether more has to be known of a request in flight than when its batch was sent.
+    pub(crate) fn tells_apart(&self) -> bool {
+        self.open.is_some() || self.rotation.is_per_request()
     }
 
     /// Whether connections are closed after a number of requests.
@@ -230,49 +276,16 @@ fn part(args: &Args) -> Result<(Share, u32), Failure> {
     }
 }
 
-/// Where to send what, and how connections become WebSocket connections if they have to.
-fn requests(args: &Args, seed: u64) -> Result<(Target, Vec<Template>, Option<Upgrade>), Failure> {
-    let depth = args.pipeline as usize;
-    if args.files().next().is_some() {
-        let (target, templates) = from_files(args, depth)?;
-        return Ok((target, templates, None));
+fn tls(args: &Args, target: &Target) -> Result<Option<tls::Client>, Failure> {
+    if target.secure {
+        return tls::Client::new(&args.tls, &target.host).map(Some);
     }
-    let url = args.url.as_deref().ok_or_else(|| {
-        Failure::Usage(
-            "no target: give a URL such as http://localhost:8080/, or templates with --raw".into(),
-        )
-    })?;
-    let target = Target::from_url(url, args.unix.as_deref())?;
-    let mut upgrade = None;
-    let template = match args.message() {
-        Some(text) => {
-            let message = Template::message(target.path.clone(), text, depth)?;
-            let mut rng = Rng::new(seed, u64::MAX);
-            upgrade = Some(Upgrade::new(&target, &message, &mut rng));
-            message
-        }
-        None => Template::get(&target.authority, &target.path, depth)?,
-    };
-    Ok((target, vec![template], upgrade))
-}
-
-fn from_files(args: &Args, depth: usize) -> Result<(Target, Vec<Template>), Failure> {
-    let unix = args.unix.as_deref();
-    let url = args.url.as_deref();
-    let mut target = url.map(|url| Target::from_url(url, unix)).transpose()?;
-    let mut templates = Vec::with_capacity(args.raw.len());
-    for path in args.files() {
-        let name = path.display().to_string();
-        let request = fs::read(path)
-            .map_err(|error| Failure::Usage(format!("cannot read the template {name}: {error}")))?;
-        if target.is_none() {
-            target = Some(Target::from_request(&request, &name, unix)?);
-        }
-        templates.push(Template::new(name, &request, depth)?);
+    match args.tls.given() {
+        None => Ok(None),
+        Some(flag) => Err(Failure::Usage(format!(
+            "{flag}: nothing is encrypted; write the URL with https or wss"
+        ))),
     }
-    target
-        .map(|target| (target, templates))
-        .ok_or_else(|| Failure::Usage("--raw: no template file was named".into()))
 }
 
 fn sources(asked: Option<&Sources>, target: &Target) -> Result<Vec<SocketAddress>, Failure> {
@@ -285,14 +298,6 @@ fn sources(asked: Option<&Sources>, target: &Target) -> Result<Vec<SocketAddress
             "--source-ip: {misfit} cannot reach {}, which is of another family",
             address.ip()
         ))),
-    }
-}
-
-fn expected_body(text: &str) -> Result<Vec<u8>, Failure> {
-    match text.strip_prefix('@') {
-        None => Ok(text.as_bytes().to_vec()),
-        Some(path) => fs::read(path)
-            .map_err(|error| Failure::Usage(format!("--expect-body: cannot read {path}: {error}"))),
     }
 }
 
@@ -318,11 +323,16 @@ fn open(args: &Args) -> Result<Option<Open>, Failure> {
     }))
 }
 
-fn warmup(asked: Option<Duration>, duration: Duration) -> Warmup {
+fn warmup(asked: Option<Duration>, duration: Duration, hold: Option<Hold>) -> Warmup {
     let min = WARMUP_MIN;
-    match asked {
-        Some(fixed) => Warmup::Fixed(fixed),
-        None => Warmup::UntilConnected {
+    match (asked, hold) {
+        (Some(fixed), _) => Warmup::Fixed(fixed),
+        // There is nothing to measure before they are up.
+        (None, Some(_)) => Warmup::UntilConnected {
+            min,
+            max: HOLD_PATIENCE,
+        },
+        (None, None) => Warmup::UntilConnected {
             min,
             max: (duration / 10).max(min),
         },
@@ -417,7 +427,7 @@ mod tests {
 
     #[test]
     fn warm_up_is_bounded_by_the_duration() {
-        let bounds = |seconds| warmup(None, Duration::from_secs(seconds));
+        let bounds = |seconds| warmup(None, Duration::from_secs(seconds), None);
         let min = Duration::from_millis(100);
         assert_eq!(bounds(1), Warmup::UntilConnected { min, max: min });
         let max = Duration::from_millis(500);

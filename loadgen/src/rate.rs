@@ -20,19 +20,38 @@ pub(crate) enum Rate {
 }
 
 /// How requests that are due follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// Evenly spaced
+    /// Evenly spaced.
     Uniform,
-    /// With exponential gaps, as from many users who know nothing of each other
+    /// With exponential gaps, as from many users who know nothing of each other.
     Poisson,
+    /// So many at once, evenly spaced.
+    Burst(u32),
 }
 
 impl Arrival {
-    pub(crate) fn name(self) -> &'static str {
+    /// Reads `uniform`, `poisson` or `burst:N`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "uniform" => Ok(Self::Uniform),
+            "poisson" => Ok(Self::Poisson),
+            _ => text
+                .strip_prefix("burst:")
+                .and_then(|count| count.parse().ok())
+                .filter(|count| *count > 0)
+                .map(Self::Burst)
+                .ok_or_else(|| format!("`{text}` is none of uniform, poisson and burst:N")),
+        }
+    }
+}
+
+impl fmt::Display for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Uniform => "uniform",
-            Self::Poisson => "poisson",
+            Self::Uniform => f.write_str("uniform"),
+            Self::Poisson => f.write_str("poisson"),
+            Self::Burst(count) => write!(f, "burst:{count}"),
         }
     }
 }
@@ -183,7 +202,7 @@ impl Leg {
 }
 
 /// When the requests of one of several equal parts of the load are due. The even parts interleave: together
-/// they are one even schedule. Parts with exponential gaps need nothing for that.
+/// they are one even schedule, or share each of its bursts. Parts with exponential gaps need nothing for that.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     legs: Vec<Leg>,
@@ -223,7 +242,7 @@ impl Schedule {
 
     fn step(&mut self) {
         self.position += match self.arrival {
-            Arrival::Uniform => self.parts,
+            Arrival::Uniform | Arrival::Burst(_) => self.parts,
             Arrival::Poisson => {
                 let uniform = self.rng.between(1, EXACT) as f64 / EXACT as f64;
                 -uniform.ln() * self.parts
@@ -231,12 +250,24 @@ impl Schedule {
         };
     }
 
+    /// Where in the schedule the next request is: that of the middle one, when it is one of a burst.
+    fn place(&self) -> f64 {
+        match self.arrival {
+            Arrival::Uniform | Arrival::Poisson => self.position,
+            Arrival::Burst(count) => {
+                let count = f64::from(count);
+                ((self.position / count).floor() + 0.5) * count
+            }
+        }
+    }
+
     /// When the next request is due, after the begin of the warm-up; `None` when there is none left.
     pub(crate) fn next(&mut self) -> Option<Nanos> {
         loop {
             let leg = self.legs.get(self.leg)?;
-            if self.position < leg.count + leg.total {
-                let at = leg.time_of(self.position);
+            let place = self.place();
+            if place < leg.count + leg.total {
+                let at = leg.time_of(place);
                 self.step();
                 return Some((at * NANOS_PER_SECOND) as Nanos);
             }
@@ -302,6 +333,29 @@ mod tests {
             one.windows(2)
                 .all(|pair| pair[1].abs_diff(pair[0] + 1_000_000) <= 1)
         );
+    }
+
+    #[test]
+    fn bursts_have_the_rate_and_are_shared() {
+        let one = schedule("1000", Arrival::Burst(50), (0, 1));
+        let mut three: Vec<Nanos> = (0..3)
+            .flat_map(|part| schedule("1000", Arrival::Burst(50), (part, 3)))
+            .collect();
+        three.sort_unstable();
+        assert_eq!(one, three);
+        assert_eq!(in_window(&one, 0, 2000), 2000);
+        let mut distinct = one.clone();
+        distinct.dedup();
+        assert_eq!(distinct.len(), one.len() / 50);
+        assert!(
+            distinct
+                .windows(2)
+                .all(|pair| pair[1].abs_diff(pair[0] + 50_000_000) <= 1)
+        );
+        assert_eq!(Arrival::parse("burst:50"), Ok(Arrival::Burst(50)));
+        for bad in ["burst", "burst:", "burst:0", "burst:-1", "Uniform"] {
+            assert!(Arrival::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,9 +1,19 @@
 //! What one thread has measured.
 
 use crate::{
-    books::Books, clock::Nanos, error::Failure, histogram::Latencies, plan::Plan, socket::Upgrade,
+    books::Books,
+    checks::{Checked, Checker, Fit},
+    clock::Nanos,
+    error::Failure,
+    histogram::Latencies,
+    mismatch::Kind,
+    plan::Plan,
+    raw_log::{Phase, Tap},
+    socket::Upgrade,
+    status::Expected,
+    tls,
 };
-use sws_proto::http1::answer::{HeadCache, RequestKind};
+use sws_proto::http1::answer::{Answer, HeadCache};
 
 const STATUS_COUNT: usize = 1000;
 /// Where echoes are counted.
@@ -14,7 +24,10 @@ const ECHO_STATUS: usize = 200;
 pub(crate) struct Tally {
     pub bytes: u64,
     pub reconnects: u64,
-    /// Answers by status code. An answer with a wrong body is in none: it is no success of any class.
+    /// Messages that the server sent by itself, where that is wanted.
+    pub pushed: u64,
+    pub checked: Checked,
+    /// Answers by status code. An answer with a wrong field or body is in none: it is no success of any class.
     codes: Box<[u64; STATUS_COUNT]>,
     pub templates: Vec<TemplateTally>,
     /// From the send: service time.
@@ -85,13 +98,17 @@ pub(crate) struct Record<'p> {
     pub tally: Tally,
     /// One cache for each template, because answers to different requests have different heads.
     pub caches: Vec<HeadCache>,
+    pub checker: Checker<'p>,
     /// When messages are sent and not requests.
     pub upgrade: Option<&'p Upgrade>,
+    /// With TLS.
+    pub tls: Option<Box<tls::Tally>>,
     /// For the decoder of messages.
     pub scratch: Vec<u8>,
-    expect_body: Option<&'p [u8]>,
-    /// Lowest status of the expected class.
-    class: u16,
+    expect_status: &'p Expected,
+    log: Option<Box<Tap>>,
+    /// Whether more is done with a latency than to record it once.
+    is_detailed: bool,
 }
 
 impl Tally {
@@ -107,6 +124,8 @@ impl Tally {
         Ok(Self {
             bytes: 0,
             reconnects: 0,
+            pushed: 0,
+            checked: Checked::default(),
             codes: Box::new([0; STATUS_COUNT]),
             templates: templates.collect::<Result<_, Failure>>()?,
             latencies: Latencies::new()?,
@@ -137,6 +156,8 @@ impl Tally {
     pub(crate) fn clear(&mut self) {
         self.bytes = 0;
         self.reconnects = 0;
+        self.pushed = 0;
+        self.checked = Checked::default();
         self.codes.fill(0);
         self.latencies.clear();
         if let Some(open) = &mut self.open {
@@ -155,6 +176,8 @@ impl Tally {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.bytes += other.bytes;
         self.reconnects += other.reconnects;
+        self.pushed += other.pushed;
+        self.checked += other.checked;
         for (sum, count) in self.codes.iter_mut().zip(other.codes.iter()) {
             *sum += count;
         }
@@ -192,8 +215,8 @@ impl Tally {
 }
 
 impl<'p> Record<'p> {
-    /// Nothing recorded yet.
-    pub(crate) fn new(plan: &'p Plan) -> Result<Self, Failure> {
+    /// Nothing recorded yet; of one thread.
+    pub(crate) fn new(plan: &'p Plan, thread: u32) -> Result<Self, Failure> {
         Ok(Self {
             books: Books::default(),
             tally: Tally::new(plan)?,
@@ -203,36 +226,78 @@ impl<'p> Record<'p> {
                 .map(|template| HeadCache::new(template.kind))
                 .collect(),
             upgrade: plan.upgrade.as_ref(),
+            tls: plan
+                .tls
+                .as_ref()
+                .map(|_| tls::Tally::new().map(Box::new))
+                .transpose()?,
             scratch: Vec::new(),
-            expect_body: plan.expect_body.as_deref(),
-            class: plan.expect_status / 100 * 100,
+            expect_status: &plan.expect_status,
+            checker: Checker::new(&plan.checks, plan.thread_share(thread), plan.seed),
+            log: None,
+            is_detailed: plan.template_latency,
         })
     }
 
-    /// The body that answers to this template must have; answers to HEAD and CONNECT have none to compare.
-    #[inline]
-    pub(crate) fn expected_body(&self, template: u32) -> Option<&'p [u8]> {
-        let expected = self.expect_body?;
-        let ordinary = self.caches[template as usize].kind() == RequestKind::Ordinary;
-        ordinary.then_some(expected)
+    /// Has every answer written down from now on, or no longer.
+    pub(crate) fn log(&mut self, tap: Option<Tap>) {
+        self.is_detailed |= tap.is_some();
+        self.log = tap.map(Box::new);
     }
 
-    /// Counts the answer to a request.
+    /// Answers that are looked at from now on came at `now`.
     #[inline]
-    pub(crate) fn answer(&mut self, template: u32, status: u16, body_matches: bool) {
+    pub(crate) fn seen(&mut self, now: Nanos) {
+        if let Some(log) = &mut self.log {
+            log.now = now;
+        }
+    }
+
+    /// Another part of the run begins.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        if let Some(log) = &mut self.log {
+            log.phase = phase;
+        }
+    }
+
+    /// Counts the answer to a request; says what is wrong with it, if anything is.
+    #[inline]
+    pub(crate) fn answer(&mut self, template: u32, answer: Answer, fit: Fit) -> Option<Kind> {
         let template = &mut self.tally.templates[template as usize];
+        let status = answer.status;
         template.answers += 1;
-        if body_matches {
+        if fit == Fit::Yes {
             template.ok_2xx += u64::from(status.wrapping_sub(200) < 100);
             self.tally.codes[usize::from(status) % STATUS_COUNT] += 1;
         }
-        if status.wrapping_sub(self.class) >= 100 {
+        let wrong = if !self.expect_status.contains(status) {
             self.books.wrong_status += 1;
-        } else if !body_matches {
-            self.books.wrong_body += 1;
+            Some(Kind::Status)
         } else {
-            self.books.ok += 1;
+            match fit {
+                Fit::Yes => {
+                    self.books.ok += 1;
+                    None
+                }
+                Fit::Header => {
+                    self.books.wrong_header += 1;
+                    Some(Kind::Header)
+                }
+                Fit::Body => {
+                    self.books.wrong_body += 1;
+                    Some(Kind::Body)
+                }
+            }
+        };
+        if let Some(log) = &mut self.log {
+            log.judged(status, wrong);
         }
+        wrong
+    }
+
+    /// The statuses that are right, as the user would say it.
+    pub(crate) fn right_status(&self) -> String {
+        self.expect_status.name()
     }
 
     /// Counts the answer to a message. The arena reads an echo as an answer of class 2xx.
@@ -247,14 +312,22 @@ impl<'p> Record<'p> {
         } else {
             self.books.wrong_body += 1;
         }
+        if let Some(log) = &mut self.log {
+            log.judged(0, (!matches).then_some(Kind::Body));
+        }
     }
 
     /// Records how long the answer took to a request that was due, and sent, at these times.
     pub(crate) fn response(&mut self, template: u32, due: Nanos, sent: Nanos, now: Nanos) {
-        self.tally.latencies.record(now.saturating_sub(sent), 1);
+        let service = now.saturating_sub(sent);
+        self.tally.latencies.record(service, 1);
         let latency = now.saturating_sub(due);
         if let Some(open) = &mut self.tally.open {
             open.response.record(latency, 1);
+        }
+        if let Some(log) = &mut self.log {
+            let response = self.tally.open.is_some().then_some(latency);
+            log.timed(template, service, response);
         }
         if let Some(latencies) = &mut self.tally.templates[template as usize].latencies {
             latencies.record(latency, 1);
@@ -265,8 +338,20 @@ impl<'p> Record<'p> {
     #[inline]
     pub(crate) fn latency(&mut self, template: u32, latency: Nanos, count: u64) {
         self.tally.latencies.record(latency, count);
+        if self.is_detailed {
+            self.detail(template, latency, count);
+        }
+    }
+
+    #[cold]
+    fn detail(&mut self, template: u32, latency: Nanos, count: u64) {
         if let Some(latencies) = &mut self.tally.templates[template as usize].latencies {
             latencies.record(latency, count);
+        }
+        if let Some(log) = &mut self.log {
+            for _ in 0..count {
+                log.timed(template, latency, None);
+            }
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The result of a run, for people and for programs.
 
 pub(crate) mod json;
+mod machines;
+pub(crate) mod mismatches;
 pub(crate) mod text;
+pub(crate) mod tls;
 pub(crate) mod units;

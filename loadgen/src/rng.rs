@@ -16,11 +16,17 @@ impl Rng {
     pub(crate) fn between(&mut self, min: u64, max: u64) -> u64 {
         debug_assert!(min <= max);
         let range = u128::from(max - min) + 1;
-        let scaled = u128::from(self.next()).wrapping_mul(range) >> 64;
+        let scaled = u128::from(self.bits()).wrapping_mul(range) >> 64;
         min + u64::try_from(scaled).unwrap_or_default()
     }
 
-    fn next(&mut self) -> u64 {
+    /// A number from 0 to 1, without 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// 64 random bits.
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;

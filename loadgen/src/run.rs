@@ -1,15 +1,19 @@
 //! One run: threads, borders, and the sum of what the threads bring home.
 
 use crate::{
+    attend::Attendant,
     books::Ledger,
     clock::{self, Nanos},
     control::Control,
     error::Failure,
+    hold::{self, Memory},
     plan::{Plan, Warmup},
+    raw_log,
     record::Tally,
     signals::{Signals, Stop},
-    start_at,
+    start_at, tls,
     trouble::Trouble,
+    watch::{Watch, Watched},
     windows::{self, Row},
     worker::{Worker, WorkerReport},
 };
@@ -45,15 +49,23 @@ pub(crate) struct Outcome {
     pub start_unix: u64,
     /// The whole run.
     pub trouble: Trouble,
+    /// The same, with TLS.
+    pub tls: Option<Box<tls::Tally>>,
     pub client: Client,
+    pub hold: hold::Tally,
+    pub memory: Memory,
     /// Connections that were up at least once.
     pub connected: usize,
     /// Connections that owed an answer and had been silent for long when the run was over.
     pub silent: usize,
     /// Completions that the kernel had no memory for; the state of some connection is unknown then.
     pub dropped: u64,
+    /// Turns of the threads that found the kernel's list of completions without room in use, which costs time.
+    pub overflows: u64,
     /// The signal that ended the run early.
     pub stop: Option<Stop>,
+    /// The machine and the server over the window.
+    pub watched: Watched,
 }
 
 /// What the run cost this machine, over the window.
@@ -69,21 +81,30 @@ pub(crate) struct Client {
 }
 
 /// Runs the plan.
-pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
+pub(crate) fn run(
+    plan: &Plan,
+    signals: &Signals,
+    log: Option<&raw_log::Writing>,
+) -> Result<Outcome, Failure> {
     let features = Features::detect().map_err(|error| Failure::Machine(error.to_string()))?;
     let fire_and_forget = features.fire_and_forget && !plan.tracked_sends;
     let control = Control::new();
+    let memory_before = Memory::now();
+    let watch = Watch::new(plan.server.clone(), plan.interval);
+    let mut attendant = Attendant::new(signals, watch);
     let early = plan.start_at.and_then(|at| {
-        let begin = start_at::instant(at).saturating_sub(clock::nanos(start_at::lead(plan.warmup)));
-        wait_until(begin, &control, signals)
+        let lead = start_at::lead(plan.warmup, plan.opening());
+        let begin = start_at::instant(at).saturating_sub(clock::nanos(lead));
+        wait_until(begin, &control, &mut attendant)
     });
     thread::scope(|scope| {
         let mut threads = Vec::new();
         let mut failure = None;
         for number in 0..plan.threads {
             let control = &control;
+            let tap = log.map(raw_log::Writing::tap);
             let body = move || {
-                let report = work(plan, control, number, fire_and_forget);
+                let report = work(plan, control, number, fire_and_forget, tap);
                 if report.is_err() {
                     control.fail();
                 }
@@ -103,7 +124,7 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
                 }
             }
         }
-        let borders = steer(plan, &control, signals, early);
+        let borders = steer(plan, &control, attendant, early);
         let mut reports = Vec::with_capacity(threads.len());
         for thread in threads {
             match thread.join() {
@@ -118,7 +139,11 @@ pub(crate) fn run(plan: &Plan, signals: &Signals) -> Result<Outcome, Failure> {
         }
         match failure {
             Some(failure) => Err(failure),
-            None => sum(plan, &borders, reports),
+            None => {
+                let mut outcome = sum(plan, borders, reports)?;
+                outcome.memory.before = memory_before;
+                Ok(outcome)
+            }
         }
     })
 }
@@ -128,6 +153,7 @@ fn work(
     control: &Control,
     number: u32,
     fire_and_forget: bool,
+    tap: Option<raw_log::Tap>,
 ) -> Result<WorkerReport, Failure> {
     if let Some(cpus) = &plan.cpus
         && let Some(cpu) = cpus.0.get(number as usize % cpus.0.len().max(1))
@@ -136,7 +162,7 @@ fn work(
             Failure::Machine(format!("--cpus: cannot pin a thread to CPU {cpu}: {error}"))
         })?;
     }
-    Worker::new(plan, control, number, fire_and_forget)?.run()
+    Worker::new(plan, control, number, fire_and_forget)?.run(tap)
 }
 
 /// The instants that divided the run.
@@ -144,11 +170,20 @@ struct Borders {
     begin: Nanos,
     start: Nanos,
     end: Nanos,
+    /// Memory of this process at the end.
+    memory: u64,
     stop: Option<Stop>,
+    watched: Watched,
 }
 
 /// Sets the borders of the run while it goes on.
-fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>) -> Borders {
+fn steer(
+    plan: &Plan,
+    control: &Control,
+    mut attendant: Attendant<'_>,
+    early: Option<Stop>,
+) -> Borders {
+    let signals = &mut attendant;
     let begin = clock::now();
     let (mut stop, mut start) = match &plan.open {
         None => {
@@ -172,15 +207,19 @@ fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>)
             (stop, start)
         }
     };
+    signals.announce(start);
     let mut end = start + clock::nanos(plan.duration);
     if stop.is_none() {
+        // It may become earlier, but whatever holds this thread up must not make it later.
+        control.set_end(end, end + clock::nanos(plan.drain));
         let notice = end.saturating_sub(clock::nanos(NOTICE));
         stop = match plan.requests {
             None => wait_until(notice, control, signals),
             Some(_) => wait_until_done(notice, plan, control, signals),
         };
     }
-    if let (None, Some(at)) = (stop, control.all_done(plan.threads)) {
+    let done = control.all_done(plan.threads).filter(|_| stop.is_none());
+    if let Some(at) = done {
         end = at.clamp(start, end);
     }
     let notice = clock::now() + clock::nanos(NOTICE);
@@ -195,17 +234,29 @@ fn steer(plan: &Plan, control: &Control, signals: &Signals, early: Option<Stop>)
     } else {
         control.set_end(end, end + clock::nanos(plan.drain));
     }
+    let elapsed = Duration::from_nanos(end - start);
     Borders {
         begin,
         start,
         end,
+        memory: Memory::now(),
         stop,
+        watched: attendant.finish(end, elapsed, done.is_some()),
     }
 }
 
 /// Waits until every connection is up, so that nothing is due before there is something to send it on.
-fn connect(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> Option<Stop> {
-    let latest = begin + clock::nanos(CONNECT_PATIENCE + plan.opening());
+fn connect(
+    plan: &Plan,
+    control: &Control,
+    signals: &mut Attendant<'_>,
+    begin: Nanos,
+) -> Option<Stop> {
+    let patience = match (plan.hold, plan.warmup) {
+        (Some(_), Warmup::UntilConnected { max, .. }) => max,
+        _ => CONNECT_PATIENCE,
+    };
+    let latest = begin + clock::nanos(patience + plan.opening());
     let mut stop = None;
     while stop.is_none()
         && control.workers_connected() < plan.threads
@@ -217,7 +268,12 @@ fn connect(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> O
     stop
 }
 
-fn warm_up(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> Option<Stop> {
+fn warm_up(
+    plan: &Plan,
+    control: &Control,
+    signals: &mut Attendant<'_>,
+    begin: Nanos,
+) -> Option<Stop> {
     if let Some(at) = plan.start_at {
         let notice = start_at::instant(at).saturating_sub(clock::nanos(ANNOUNCE));
         return wait_until(notice, control, signals);
@@ -240,7 +296,12 @@ fn warm_up(plan: &Plan, control: &Control, signals: &Signals, begin: Nanos) -> O
 }
 
 /// The same, or until every thread has done what it had to.
-fn wait_until_done(at: Nanos, plan: &Plan, control: &Control, signals: &Signals) -> Option<Stop> {
+fn wait_until_done(
+    at: Nanos,
+    plan: &Plan,
+    control: &Control,
+    signals: &mut Attendant<'_>,
+) -> Option<Stop> {
     while clock::now() < at && !control.has_failed() && control.all_done(plan.threads).is_none() {
         if let Some(stop) = signals.wait(GLANCE) {
             return Some(stop);
@@ -250,7 +311,7 @@ fn wait_until_done(at: Nanos, plan: &Plan, control: &Control, signals: &Signals)
 }
 
 /// Waits until `at`, a signal, or the failure of a thread.
-fn wait_until(at: Nanos, control: &Control, signals: &Signals) -> Option<Stop> {
+fn wait_until(at: Nanos, control: &Control, signals: &mut Attendant<'_>) -> Option<Stop> {
     loop {
         let left = Duration::from_nanos(at.saturating_sub(clock::now()));
         if left.is_zero() || control.has_failed() {
@@ -262,7 +323,7 @@ fn wait_until(at: Nanos, control: &Control, signals: &Signals) -> Option<Stop> {
     }
 }
 
-fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Outcome, Failure> {
+fn sum(plan: &Plan, borders: Borders, reports: Vec<WorkerReport>) -> Result<Outcome, Failure> {
     let mut outcome = Outcome {
         elapsed: Duration::from_nanos(borders.end - borders.start),
         warmup: Duration::from_nanos(borders.start - borders.begin),
@@ -271,11 +332,19 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         windows: Vec::new(),
         start_unix: clock::unix(borders.start),
         trouble: Trouble::default(),
+        tls: None,
         client: Client::default(),
+        hold: hold::Tally::default(),
+        memory: Memory {
+            before: 0,
+            with_connections: borders.memory,
+        },
         connected: 0,
         silent: 0,
         dropped: 0,
+        overflows: 0,
         stop: borders.stop,
+        watched: borders.watched,
     };
     let mut windows = Vec::new();
     for report in reports {
@@ -283,13 +352,20 @@ fn sum(plan: &Plan, borders: &Borders, reports: Vec<WorkerReport>) -> Result<Out
         outcome.ledger += report.ledger;
         outcome.tally.merge(&report.tally);
         outcome.trouble += &report.trouble;
+        outcome.hold += report.hold;
+        match (&mut outcome.tls, report.tls) {
+            (Some(sum), Some(more)) => sum.merge(&more),
+            (sum, more) => *sum = more,
+        }
         outcome.connected += report.connected;
         outcome.silent += report.silent;
         outcome.dropped += u64::from(report.dropped);
+        outcome.overflows += report.overflows;
         outcome.client.user += report.cpu.user;
         outcome.client.system += report.cpu.system;
         outcome.client.busiest = outcome.client.busiest.max(report.cpu.busy());
     }
+    outcome.trouble.mismatches.settle(borders.start);
     outcome.windows = windows::rows(windows, outcome.elapsed, plan.interval)?;
     let cpus = plan
         .cpus

@@ -1,7 +1,13 @@
 //! The WebSocket side of a connection: the upgrade, then an echo for each message.
 
 use crate::{
-    conn::End, record::Record, rng::Rng, target::Target, template::Template, trouble::Trouble,
+    conn::End,
+    mismatch::{Difference, Kind, Place},
+    record::Record,
+    rng::Rng,
+    target::Target,
+    template::Template,
+    trouble::Trouble,
 };
 use std::collections::VecDeque;
 use sws_proto::ws::{
@@ -11,6 +17,8 @@ use sws_proto::ws::{
 
 /// An echo may be longer than its message by this much before it is not even read to its end.
 const EXCESS_MAX: usize = 1 << 20;
+/// The longest message that a server may send by itself.
+const PUSHED_BYTES_MAX: usize = 64 << 20;
 /// The mask of pongs, whose payload is the server's own.
 const PONG_MASK: [u8; 4] = [0; 4];
 
@@ -23,6 +31,8 @@ pub(crate) struct Upgrade {
     /// generator have; that one has the same in every run.
     pub key: Key,
     echo: Echo,
+    /// Whether messages that answer nothing are what the run is for.
+    pub pushes: bool,
     message_bytes_max: u32,
 }
 
@@ -37,7 +47,7 @@ enum Echo {
 
 impl Upgrade {
     /// For connections that carry this message.
-    pub(crate) fn new(target: &Target, message: &Template, rng: &mut Rng) -> Self {
+    pub(crate) fn new(target: &Target, message: &Template, pushes: bool, rng: &mut Rng) -> Self {
         let mut nonce = [0; 16];
         for part in nonce.chunks_exact_mut(8) {
             part.copy_from_slice(&rng.between(0, u64::MAX).to_le_bytes());
@@ -57,8 +67,13 @@ impl Upgrade {
                 Some(payload) => Echo::Fixed(payload),
                 None => Echo::Varying(message.payload_len()),
             },
-            message_bytes_max: u32::try_from(message.payload_len() + EXCESS_MAX)
-                .unwrap_or(u32::MAX),
+            pushes,
+            message_bytes_max: u32::try_from(if pushes {
+                PUSHED_BYTES_MAX
+            } else {
+                message.payload_len() + EXCESS_MAX
+            })
+            .unwrap_or(u32::MAX),
         }
     }
 }
@@ -113,8 +128,8 @@ impl Socket {
 
     /// Moves that over what `out` holds.
     pub(crate) fn take_control(&mut self, out: &mut Vec<u8>) {
-        out.clear();
-        out.append(&mut self.control);
+        // With its memory: idle connections are many.
+        *out = std::mem::take(&mut self.control);
     }
 
     /// Remembers the payload of a message that is about to be sent.
@@ -132,19 +147,23 @@ impl Socket {
         &mut self,
         bytes: &[u8],
         owed: u32,
+        place: Place,
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) -> Heard {
         if self.upgraded && self.unread.is_empty() {
-            let (heard, rest) = self.messages(bytes, owed, record, trouble);
+            let (heard, rest) = self.messages(bytes, owed, place, record, trouble);
             self.unread.extend_from_slice(rest);
             return heard;
         }
+        let was_upgraded = self.upgraded;
         let mut joined = std::mem::take(&mut self.unread);
         joined.extend_from_slice(bytes);
-        let (heard, rest) = self.receive_joined(&joined, owed, record, trouble);
+        let (heard, rest) = self.receive_joined(&joined, owed, place, record, trouble);
         joined.drain(..joined.len() - rest);
-        self.unread = joined;
+        if was_upgraded || rest > 0 {
+            self.unread = joined;
+        }
         heard
     }
 
@@ -153,6 +172,7 @@ impl Socket {
         &mut self,
         joined: &[u8],
         owed: u32,
+        place: Place,
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) -> (Heard, usize) {
@@ -168,7 +188,7 @@ impl Socket {
                 Err(rejected) => return (Heard::ending(End::Rejected(rejected)), 0),
             }
         }
-        let (heard, rest) = self.messages(frames, owed, record, trouble);
+        let (heard, rest) = self.messages(frames, owed, place, record, trouble);
         (heard, rest.len())
     }
 
@@ -178,6 +198,7 @@ impl Socket {
         &mut self,
         mut input: &'i [u8],
         owed: u32,
+        place: Place,
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) -> (Heard, &'i [u8]) {
@@ -188,10 +209,20 @@ impl Socket {
         let mut scratch = std::mem::take(&mut record.scratch);
         loop {
             match self.decoder.decode(&mut input, &mut scratch) {
-                Ok(Some(Event::Message(_))) if heard.answered == owed => trouble.unsolicited += 1,
+                Ok(Some(Event::Message(_))) if heard.answered == owed && upgrade.pushes => {
+                    record.tally.pushed += 1;
+                }
+                Ok(Some(Event::Message(message))) if heard.answered == owed => {
+                    trouble.unsolicited += 1;
+                    let what = || {
+                        Difference::plain(Kind::Unsolicited, "nothing".into(), message.as_bytes())
+                    };
+                    trouble.mismatches.add(0, place, what);
+                }
                 Ok(Some(Event::Message(message))) => {
                     heard.answered += 1;
-                    record.echo(judge(message, &upgrade.echo, &mut self.expected, trouble));
+                    let expected = &mut self.expected;
+                    record.echo(judge(message, &upgrade.echo, expected, place, trouble));
                 }
                 // The payload of a ping always fits a pong.
                 Ok(Some(Event::Ping(payload))) => {
@@ -207,6 +238,8 @@ impl Socket {
                 }
                 Ok(None) => break,
                 Err(error) => {
+                    let what = || Difference::malformed(error.reason(), input);
+                    trouble.mismatches.add(0, place, what);
                     heard.end = Some(End::BadFrame(error));
                     break;
                 }
@@ -232,15 +265,28 @@ fn judge(
     message: Message<'_>,
     echo: &Echo,
     expected: &mut VecDeque<u8>,
+    place: Place,
     trouble: &mut Trouble,
 ) -> bool {
     let payload = message.as_bytes();
     let matches = match echo {
-        Echo::Fixed(fixed) => payload == fixed,
-        Echo::Varying(len) => judge_next(payload, *len, expected, trouble),
+        Echo::Fixed(fixed) if payload == fixed => true,
+        Echo::Fixed(fixed) => {
+            let what = || Difference::between(Kind::Echo, fixed, payload);
+            trouble.mismatches.add(0, place, what);
+            false
+        }
+        Echo::Varying(len) => judge_next(payload, *len, expected, place, trouble),
     };
     let is_text = matches!(message, Message::Text(_));
-    trouble.wrong_opcode += u64::from(!is_text);
+    if !is_text {
+        trouble.wrong_opcode += 1;
+        if matches {
+            let what =
+                || Difference::plain(Kind::Echo, "a text message".into(), b"a binary message");
+            trouble.mismatches.add(0, place, what);
+        }
+    }
     matches && is_text
 }
 
@@ -249,14 +295,19 @@ fn judge_next(
     payload: &[u8],
     len: usize,
     expected: &mut VecDeque<u8>,
+    place: Place,
     trouble: &mut Trouble,
 ) -> bool {
-    let due = expected.drain(..len.min(expected.len()));
-    let matches = due.eq(payload.iter().copied());
+    let len = len.min(expected.len());
+    let matches = expected.iter().take(len).eq(payload);
     if !matches {
-        let mut later = expected.make_contiguous().chunks_exact(len.max(1));
+        let (due, later) = expected.make_contiguous().split_at(len);
+        let what = || Difference::between(Kind::Echo, due, payload);
+        trouble.mismatches.add(0, place, what);
+        let mut later = later.chunks_exact(len.max(1));
         trouble.out_of_order += u64::from(later.any(|one| one == payload));
     }
+    expected.drain(..len);
     matches
 }
 
@@ -265,6 +316,11 @@ mod tests {
     use super::*;
     use crate::{args::Args, plan::Plan};
     use clap::Parser;
+
+    const PLACE: Place = Place {
+        connection: 0,
+        now: 0,
+    };
 
     fn plan(message: &str) -> Plan {
         let words = [
@@ -304,11 +360,11 @@ mod tests {
         stream.extend(echo("hallo"));
         stream.extend(echo("hello"));
         for cut in 0..=stream.len() {
-            let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+            let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
             let mut socket = Socket::new(upgrade);
             let mut owed = 2;
             for part in [&stream[..cut], &stream[cut..]] {
-                let heard = socket.receive(part, owed, &mut record, &mut trouble);
+                let heard = socket.receive(part, owed, PLACE, &mut record, &mut trouble);
                 assert!(heard.end.is_none(), "{cut}");
                 owed -= heard.answered;
             }
@@ -332,14 +388,14 @@ mod tests {
     fn messages_that_differ_are_matched_in_order() {
         let plan = plan("{SEQ:10}");
         let upgrade = plan.upgrade.as_ref().unwrap();
-        let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+        let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
         let mut socket = Socket::new(upgrade);
-        socket.receive(&accepting(upgrade), 0, &mut record, &mut trouble);
+        socket.receive(&accepting(upgrade), 0, PLACE, &mut record, &mut trouble);
         for text in ["10", "11", "12"] {
             socket.expect(text.as_bytes());
         }
         let answers = [echo("10"), echo("12"), echo("11")].concat();
-        let heard = socket.receive(&answers, 3, &mut record, &mut trouble);
+        let heard = socket.receive(&answers, 3, PLACE, &mut record, &mut trouble);
         assert_eq!(heard.answered, 3);
         assert_eq!((record.books.ok, record.books.wrong_body), (1, 2));
         assert_eq!(trouble.out_of_order, 1);
@@ -350,10 +406,12 @@ mod tests {
         let plan = plan("hello");
         let upgrade = plan.upgrade.as_ref().unwrap();
         let end = |frames: &[u8]| {
-            let (mut record, mut trouble) = (Record::new(&plan).unwrap(), Trouble::default());
+            let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
             let mut socket = Socket::new(upgrade);
             let stream = [&accepting(upgrade), frames].concat();
-            socket.receive(&stream, 1, &mut record, &mut trouble).end
+            socket
+                .receive(&stream, 1, PLACE, &mut record, &mut trouble)
+                .end
         };
         assert_eq!(end(b"\x88\x02\x03\xe9"), Some(End::Announced));
         assert!(matches!(

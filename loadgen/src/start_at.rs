@@ -39,17 +39,23 @@ impl FromStr for StartAt {
     }
 }
 
-/// How long before its begin a run needs its connections.
-pub(crate) fn lead(warmup: Warmup) -> Duration {
-    match warmup {
-        Warmup::Fixed(time) => time + CONNECT,
-        Warmup::UntilConnected { max, .. } => max.max(CONNECT),
-    }
+/// How long before its begin a run begins to open its connections, which takes `opening` at least.
+pub(crate) fn lead(warmup: Warmup, opening: Duration) -> Duration {
+    opening
+        + match warmup {
+            Warmup::Fixed(time) => time + CONNECT,
+            Warmup::UntilConnected { max, .. } => max.max(CONNECT),
+        }
 }
 
 impl StartAt {
     /// The instant, when there is enough time until then.
-    pub(crate) fn resolve(self, warmup: Warmup, now: SystemTime) -> Result<SystemTime, Failure> {
+    pub(crate) fn resolve(
+        self,
+        warmup: Warmup,
+        opening: Duration,
+        now: SystemTime,
+    ) -> Result<SystemTime, Failure> {
         let least = match warmup {
             Warmup::Fixed(time) => time.max(WARMUP_MIN),
             Warmup::UntilConnected { min, .. } => min,
@@ -67,7 +73,7 @@ impl StartAt {
                 )))
             }
             Self::Next(every) => {
-                let earliest = now + lead(warmup);
+                let earliest = now + lead(warmup, opening);
                 let since = earliest.duration_since(UNIX_EPOCH).unwrap_or_default();
                 let rest = since.as_nanos() % every.as_nanos().max(1);
                 let wait = match rest {
@@ -150,7 +156,11 @@ mod tests {
     #[test]
     fn times_and_multiples() {
         let now = time("2026-11-21T01:00:30Z");
-        let resolve = |text: &str| text.parse::<StartAt>().unwrap().resolve(AUTO, now);
+        let resolve = |text: &str| {
+            text.parse::<StartAt>()
+                .unwrap()
+                .resolve(AUTO, Duration::ZERO, now)
+        };
         assert_eq!(
             resolve("2026-11-21T01:00:31Z").unwrap(),
             time("2026-11-21T01:00:31Z")

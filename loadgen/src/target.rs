@@ -8,15 +8,33 @@ use std::{
 };
 use sws_ring::sys::SocketAddress;
 
+/// Ports of URLs that name none (RFC 9110 §4.2).
+const PORT: u16 = 80;
+const SECURE_PORT: u16 = 443;
+
 /// A resolved target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// `host[:port]` as a Host header has it: no port when it is 80.
+    /// Whether TLS is spoken: https and wss.
+    pub secure: bool,
+    /// Whether the URL alone says that WebSocket is spoken: ws and wss.
+    pub websocket: bool,
+    /// Without port and brackets.
+    pub host: String,
+    /// `host[:port]` as a Host header has it: no port when it is the scheme's own.
     pub authority: String,
     /// Path and query, starting with a slash.
     pub path: String,
     /// What is connected to.
     pub address: Address,
+}
+
+/// A URL taken apart: what TLS, Host and the request line need to know.
+#[derive(Debug)]
+pub(crate) struct Location {
+    pub secure: bool,
+    pub authority: String,
+    pub path: String,
 }
 
 /// What can be connected to.
@@ -53,6 +71,8 @@ impl Address {
 /// A target before its name is looked up.
 #[derive(Debug, PartialEq, Eq)]
 struct Parts {
+    secure: bool,
+    websocket: bool,
     /// Without the brackets of an IPv6 literal.
     host: String,
     port: u16,
@@ -60,9 +80,30 @@ struct Parts {
 }
 
 impl Target {
-    /// Reads and resolves `http://host[:port][/path][?query]`.
+    /// Reads and resolves `http://host[:port][/path][?query]`, or the same with https, ws or wss.
     pub(crate) fn from_url(url: &str, unix: Option<&Path>) -> Result<Self, Failure> {
         parse_url(url)?.at(unix)
+    }
+
+    /// Reads a URL of HTTP; nothing is looked up.
+    pub(crate) fn split(url: &str) -> Result<Location, Failure> {
+        let parts = parse_url(url)?;
+        if parts.websocket {
+            return Err(Failure::Usage(format!(
+                "`{url}`: write it with http or https"
+            )));
+        }
+        Ok(Location {
+            secure: parts.secure,
+            authority: parts.authority(),
+            path: parts.path,
+        })
+    }
+
+    /// The same for a path on this target.
+    pub(crate) fn with_path(&self, path: &str) -> Result<Location, Failure> {
+        let scheme = if self.secure { "https" } else { "http" };
+        Self::split(&format!("{scheme}://{}{path}", self.authority))
     }
 
     /// Takes the target from the Host header of a request.
@@ -82,8 +123,10 @@ impl Target {
             ))
         })?;
         Parts {
+            secure: false,
+            websocket: false,
             host: host.into(),
-            port,
+            port: port.unwrap_or(PORT),
             path: "/".into(),
         }
         .at(unix)
@@ -97,20 +140,28 @@ impl Parts {
             Some(path) => Address::Unix(path.into()),
             None => Address::Ip(self.resolve()?),
         };
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host
-        };
-        let authority = match self.port {
-            80 => host,
-            port => format!("{host}:{port}"),
-        };
         Ok(Target {
-            authority,
+            authority: self.authority(),
+            secure: self.secure,
+            websocket: self.websocket,
+            host: self.host,
             path: self.path,
             address,
         })
+    }
+
+    /// `host[:port]`, as in a Host header.
+    fn authority(&self) -> String {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        if self.port == default_port(self.secure) {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
     }
 
     /// Looks the name up. IPv4 is preferred, as most servers under test listen there.
@@ -141,35 +192,23 @@ fn parse_url(url: &str) -> Result<Parts, Failure> {
             "`{url}` is no URL; write it like http://localhost:8080/path"
         ));
     };
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => {}
-        "https" => {
-            return usage(format!(
-                "`{url}`: https is not supported by this version; use the server's plain http port"
-            ));
-        }
-        "ws" => {
-            return usage(format!(
-                "`{url}`: write it as http:// and give --ws for WebSocket"
-            ));
-        }
-        "wss" => {
-            return usage(format!(
-                "`{url}`: WebSocket over TLS is not supported by this version; use http:// and --ws"
-            ));
-        }
+    let (secure, websocket) = match scheme.to_ascii_lowercase().as_str() {
+        "http" => (false, false),
+        "https" => (true, false),
+        "ws" => (false, true),
+        "wss" => (true, true),
         _ => {
             return usage(format!(
-                "`{url}`: unknown scheme `{scheme}`; only http:// is supported"
+                "`{url}`: unknown scheme `{scheme}`; http, https, ws and wss are known"
             ));
         }
-    }
+    };
     let rest = rest.split('#').next().unwrap_or_default();
     let authority_len = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(authority_len);
     if authority.contains('@') {
         return usage(format!(
-            "`{url}`: user names in the URL are not supported; put an Authorization header into a template"
+            "`{url}`: user names in the URL are not supported; give them with -a user:password"
         ));
     }
     let Some((host, port)) = split_authority(authority) else {
@@ -188,14 +227,21 @@ fn parse_url(url: &str) -> Result<Parts, Failure> {
         format!("/{path}")
     };
     Ok(Parts {
+        secure,
+        websocket,
         host: host.into(),
-        port,
+        port: port.unwrap_or_else(|| default_port(secure)),
         path,
     })
 }
 
-/// Host without brackets, and port (80 when there is none).
-fn split_authority(authority: &str) -> Option<(&str, u16)> {
+/// The port of a URL that names none.
+fn default_port(secure: bool) -> u16 {
+    if secure { SECURE_PORT } else { PORT }
+}
+
+/// Host without brackets, and port if there is one.
+fn split_authority(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
         let (host, after) = bracketed.split_once(']')?;
         match after {
@@ -210,11 +256,11 @@ fn split_authority(authority: &str) -> Option<(&str, u16)> {
     };
     let bad_host = host.is_empty() || host.bytes().any(|b| !matches!(b, 0x21..=0x7e));
     let port = match port {
-        None => 80,
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+        None => None,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok()?),
         Some(_) => return None,
     };
-    (!bad_host && port != 0).then_some((host, port))
+    (!bad_host && port != Some(0)).then_some((host, port))
 }
 
 /// The value of the first Host field of a request.
@@ -262,6 +308,51 @@ mod tests {
     }
 
     #[test]
+    fn schemes_say_what_is_spoken() {
+        for (url, secure, websocket, authority, address) in [
+            (
+                "https://127.0.0.1",
+                true,
+                false,
+                "127.0.0.1",
+                "127.0.0.1:443",
+            ),
+            (
+                "https://127.0.0.1:80",
+                true,
+                false,
+                "127.0.0.1:80",
+                "127.0.0.1:80",
+            ),
+            (
+                "http://127.0.0.1:443",
+                false,
+                false,
+                "127.0.0.1:443",
+                "127.0.0.1:443",
+            ),
+            (
+                "ws://127.0.0.1/ws",
+                false,
+                true,
+                "127.0.0.1",
+                "127.0.0.1:80",
+            ),
+            ("WSS://[::1]/ws", true, true, "[::1]", "[::1]:443"),
+        ] {
+            let found = target(url);
+            assert_eq!(
+                (found.secure, found.websocket),
+                (secure, websocket),
+                "{url}"
+            );
+            assert_eq!(found.authority, authority, "{url}");
+            assert_eq!(found.address.to_string(), address, "{url}");
+        }
+        assert_eq!(target("https://[::1]:81/x").host, "::1");
+    }
+
+    #[test]
     fn a_socket_needs_no_name() {
         let url = "http://no-such-host.invalid/x";
         let found = Target::from_url(url, Some(Path::new("/run/x"))).unwrap();
@@ -280,15 +371,13 @@ mod tests {
     #[test]
     fn refusals_say_what_to_do() {
         assert!(refusal("localhost:8080").contains("http://localhost:8080/path"));
-        assert!(refusal("https://localhost").contains("use the server's plain http port"));
-        assert!(refusal("ws://localhost/ws").contains("http:// and give --ws"));
         assert!(refusal("ftp://localhost").contains("unknown scheme"));
         assert!(refusal("http://:80").contains("host[:port]"));
         assert!(refusal("http://h:99999").contains("host[:port]"));
         assert!(refusal("http://h:0").contains("host[:port]"));
         assert!(refusal("http://h:+1").contains("host[:port]"));
         assert!(refusal("http://::1").contains("[::1]"));
-        assert!(refusal("http://u:p@h/").contains("Authorization"));
+        assert!(refusal("http://u:p@h/").contains("-a user:password"));
         assert!(refusal("http://h/a b").contains("percent-encoded"));
         assert!(
             refusal("http://no-such-host.invalid/")

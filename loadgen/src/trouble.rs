@@ -1,5 +1,7 @@
 //! What went wrong, counted by kind over the whole run: warm-up, window and drain.
 
+use crate::hold::Dropped;
+use crate::{checks::Checked, mismatch::Mismatches};
 use std::{collections::BTreeMap, ops::AddAssign};
 use sws_proto::{
     http1::answer::AnswerError,
@@ -15,6 +17,8 @@ pub(crate) struct Trouble {
     pub closed_early: u64,
     /// Connections that broke while the server owed answers (reset, mostly).
     pub broken: u64,
+    /// Connections that ended because of TLS, in the handshake or later; the tally of TLS has their kinds.
+    pub tls: u64,
     /// Sends that failed; the connection's end is counted as well.
     pub send_failed: u64,
     /// Connections without progress for too long.
@@ -35,8 +39,14 @@ pub(crate) struct Trouble {
     pub out_of_order: u64,
     /// Close frames that the server sent, by code. What they did to messages is in the books.
     pub close_frames: BTreeMap<Option<u16>, u64>,
+    /// Where connections are held: those that the server has ended while nothing was owed.
+    pub dropped: Dropped,
     /// Not trouble, but good to know: upgrades that succeeded.
     pub upgrades: u64,
+    /// The same: bodies that were compared.
+    pub checked: Checked,
+    /// The first wrong answers, as they came.
+    pub mismatches: Mismatches,
     /// Sends that the socket took only in part.
     pub short_sends: u64,
     /// Receives that found no free buffer and were armed again.
@@ -78,6 +88,7 @@ impl Trouble {
     pub(crate) fn read_errors(&self) -> u64 {
         self.closed_early
             + self.broken
+            + self.tls
             + self.malformed_total()
             + self.bad_frames_total()
             + self.upgrades_failed()
@@ -111,6 +122,7 @@ impl AddAssign<&Self> for Trouble {
         for (code, count) in &other.close_frames {
             *self.close_frames.entry(*code).or_default() += count;
         }
+        self.dropped += &other.dropped;
         self.upgrades_cut += other.upgrades_cut;
         self.wrong_opcode += other.wrong_opcode;
         self.out_of_order += other.out_of_order;
@@ -120,9 +132,12 @@ impl AddAssign<&Self> for Trouble {
         }
         self.closed_early += other.closed_early;
         self.broken += other.broken;
+        self.tls += other.tls;
         self.send_failed += other.send_failed;
         self.stuck += other.stuck;
         self.unsolicited += other.unsolicited;
+        self.checked += other.checked;
+        self.mismatches += &other.mismatches;
         self.short_sends += other.short_sends;
         self.starved += other.starved;
     }

@@ -1,6 +1,9 @@
-//! What can be done with result files: `loadgen merge`, `loadgen compare`, `loadgen report`.
+//! What can be done beside a run: with result files (`merge`, `compare`, `report`), and with this machine (`calibrate`,
+//! `doctor`).
 
+mod calibrate;
 mod compare;
+mod doctor;
 mod merge;
 mod report;
 
@@ -15,9 +18,11 @@ enum Verb {
     Merge(merge::Args),
     Compare(compare::Args),
     Report(report::Args),
+    Calibrate(calibrate::Args),
+    Doctor(doctor::Args),
 }
 
-const NAMES: [&str; 3] = ["merge", "compare", "report"];
+const NAMES: [&str; 5] = ["merge", "compare", "report", "calibrate", "doctor"];
 
 /// Does what the first argument names; `None` when it names no verb, so that it is a run.
 pub(crate) fn called() -> Option<Result<u8, Failure>> {
@@ -29,6 +34,8 @@ pub(crate) fn called() -> Option<Result<u8, Failure>> {
         Verb::Merge(args) => merge::merge(&args),
         Verb::Compare(args) => compare::compare(&args).map(|()| exit::OK),
         Verb::Report(args) => report::report(&args).map(|()| exit::OK),
+        Verb::Calibrate(args) => calibrate::calibrate(&args),
+        Verb::Doctor(args) => doctor::doctor(&args),
     })
 }
 

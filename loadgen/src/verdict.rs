@@ -1,11 +1,18 @@
 //! What the numbers of a run are worth.
 
+mod hold;
+
 use crate::{
+    calibration::Limits,
     duration::display,
     error::exit,
     files::{Options, RunFile},
     gates::Passage,
     plan::Plan,
+    report::{
+        self,
+        units::{count, per},
+    },
     run::Outcome,
     schedule::Held,
     worker::SILENCE,
@@ -15,6 +22,8 @@ use std::io;
 /// When a thread, or all CPUs together, are busy for more than this part of the time, answers may have waited
 /// for the client, and it is part of what was measured.
 const CLIENT_BOUND: f64 = 0.85;
+/// The same for its rate, as a part of its highest one.
+const NEAR_CEILING: f64 = 0.8;
 
 /// A judgement over a whole run: every answer is checked, also those of warm-up and drain.
 #[derive(Debug)]
@@ -27,6 +36,10 @@ pub(crate) struct Verdict {
     pub client_bound: bool,
     /// In an open loop.
     pub schedule: Option<Held>,
+    /// What this client can do at most, where that is known, and the part of its rate that was reached.
+    pub limits: Option<(Limits, f64)>,
+    /// What is worth knowing beside the problems and what the schedule has to say.
+    pub notes: Vec<String>,
     /// What happened, one sentence each.
     pub problems: Vec<String>,
     /// What makes right answers doubtful numbers; only looked for with --strict.
@@ -49,7 +62,9 @@ impl Verdict {
         answers(plan, outcome, &mut problems);
         upgrades(outcome, &mut problems);
         echoes(outcome, &mut problems);
+        report::tls::problems(outcome, &mut problems);
         connections(plan, outcome, &mut problems);
+        hold::drops(outcome, &mut problems);
         if !balanced {
             problems.push("the books do not balance: this is a bug of this program".into());
         }
@@ -59,15 +74,16 @@ impl Verdict {
                 outcome.dropped
             ));
         }
-        let nothing = outcome.ledger.window.answered() == 0;
-        if nothing {
-            problems.insert(0, "no request was answered in the window".into());
+        let nothing = hold::nothing(plan, outcome);
+        if let Some(nothing) = nothing {
+            problems.insert(0, nothing.into());
         }
-        let nothing_came = nothing
+        let nothing_came = nothing.is_some()
             && outcome.trouble.malformed_total() == 0
             && outcome.trouble.bad_frames_total() == 0
             && outcome.trouble.rejected_total() == 0
             && outcome.trouble.unsolicited == 0
+            && outcome.trouble.dropped.total() == 0
             && outcome.ledger.total().cut_short == 0;
         let exit_code = match outcome.stop {
             Some(stop) => exit::SIGNAL_BASE + stop.number(),
@@ -85,6 +101,8 @@ impl Verdict {
             balanced,
             client_bound,
             schedule,
+            limits: None,
+            notes: Vec::new(),
             problems,
             doubts: Vec::new(),
             gates: Vec::new(),
@@ -134,10 +152,27 @@ impl Verdict {
     }
 
     /// What is worth knowing beside the problems.
-    pub(crate) fn notes(&self) -> &[String] {
-        self.schedule
-            .as_ref()
-            .map_or(&[], |schedule| &schedule.notes)
+    pub(crate) fn notes(&self) -> impl Iterator<Item = &String> {
+        let schedule = self.schedule.iter();
+        schedule
+            .flat_map(|schedule| &schedule.notes)
+            .chain(&self.notes)
+    }
+
+    /// Says so when the rate comes near to what this client can do at most.
+    pub(crate) fn compare(&mut self, outcome: &Outcome, limits: Option<&Limits>) {
+        let Some(limits) = limits else { return };
+        let answers = outcome.ledger.window.answered() as f64;
+        let part = per(answers, outcome.elapsed.as_secs_f64() * limits.ceiling_rps);
+        self.limits = Some((*limits, part));
+        if part > NEAR_CEILING {
+            self.notes.push(format!(
+                "the rate is {:.0}% of the {}/s that this client can do at most (loadgen calibrate), so the client may be \
+                 the limit",
+                part * 100.0,
+                count(limits.ceiling_rps)
+            ));
+        }
     }
 }
 
@@ -149,12 +184,19 @@ fn answers(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
             problems.push(text);
         }
     };
-    let class = plan.expect_status / 100;
     some(
         total.wrong_status,
         format!(
-            "{} answers had a status outside {class}xx",
-            total.wrong_status
+            "{} answers had a status {}",
+            total.wrong_status,
+            plan.expect_status.opposite()
+        ),
+    );
+    some(
+        total.wrong_header,
+        format!(
+            "{} answers lacked a header field that was expected, or had another value in it",
+            total.wrong_header
         ),
     );
     some(

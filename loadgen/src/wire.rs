@@ -2,7 +2,7 @@
 //!
 //! What makes them sound lies outside: the plan (address and static requests) outlives every ring, a rendered
 //! batch of requests is neither changed nor freed while a send of it is under way, and a worker takes its ring
-//! down before its memory (see `worker`).
+//! down before its memory (see `worker`). What the sink of `calibrate` sends is never freed.
 #![expect(
     unsafe_code,
     reason = "pushing an operation that carries a pointer is unsafe"

@@ -6,6 +6,7 @@
 //! a socket that an earlier step has closed, and memory of a fire-and-forget send is never reused before its
 //! failure could be known.
 
+mod fill;
 mod lifecycle;
 mod pace;
 mod pauses;
@@ -17,9 +18,11 @@ use crate::{
     control::Control,
     error::Failure,
     plan::Plan,
+    raw_log::Tap,
     record::Record,
     rng::Rng,
     timers::Timers,
+    tls,
     trouble::Trouble,
     wire,
 };
@@ -56,11 +59,16 @@ mod kind {
 #[derive(Debug)]
 struct Cold {
     rng: Rng,
-    /// The batch under way, when it is no copy of a template: requests with placeholders, a handshake, pongs.
+    /// Whose turn it is among the templates.
+    turn: u32,
+    /// The batch under way, when it is no copy of a template: requests with placeholders or of several templates, a
+    /// handshake, pongs.
     rendered: Vec<u8>,
     /// Connections in a row that ended without an answer.
     failures: u32,
     has_been_up: bool,
+    /// A request was answered on an earlier connection.
+    has_answered: bool,
 }
 
 pub(crate) struct Worker<'p> {
@@ -75,6 +83,10 @@ pub(crate) struct Worker<'p> {
     cold: Vec<Cold>,
     record: Record<'p>,
     trouble: Trouble,
+    /// Makes sessions, with https and wss.
+    tls: Option<tls::Client>,
+    /// Where batches are encrypted.
+    ciphertext: Vec<u8>,
     stages: stages::Stages,
     /// Connections to look at before the next enter.
     touched: Vec<u32>,
@@ -93,6 +105,10 @@ pub(crate) struct Worker<'p> {
     to_open: VecDeque<u32>,
     have_been_up: usize,
     fire_and_forget: bool,
+    /// Turns in which completions waited in the kernel's overflow list.
+    overflows: u64,
+    /// Every request may be of another template.
+    mixes: bool,
     /// Rendered requests of connections that were closed during a send, until its completion.
     orphans: HashMap<u64, Vec<u8>>,
 }
@@ -119,13 +135,14 @@ impl<'p> Worker<'p> {
         let buffer_count = count.next_power_of_two().clamp(BUFFERS_MIN, BUFFERS_MAX) as u16;
         let buffers = BufRing::new(&ring, BUFFER_GROUP, buffer_count, plan.receive_buffer)
             .map_err(machine)?;
-        let templates = plan.templates.len() as u64;
-        let template = |index: u32| (u64::from(first) + u64::from(index)) % templates;
+        let turn = |index: u32| plan.rotation.first(u64::from(first) + u64::from(index));
         let cold = (0..count).map(|index| Cold {
             rng: Rng::new(plan.seed, u64::from(first) + u64::from(index)),
+            turn: turn(index),
             rendered: Vec::new(),
             failures: 0,
             has_been_up: false,
+            has_answered: false,
         });
         Ok(Self {
             ring,
@@ -134,17 +151,23 @@ impl<'p> Worker<'p> {
             control,
             first,
             conns: (0..count)
-                .map(|index| Conn::new(template(index) as u32, plan))
+                .map(|index| Conn::new(first + index, plan.rotation.template(turn(index)), plan))
                 .collect(),
             cold: cold.collect(),
-            record: Record::new(plan)?,
+            record: Record::new(plan, number)?,
             trouble: Trouble::default(),
+            tls: plan.tls.as_ref().map(|tls| tls.for_thread(count)),
+            ciphertext: Vec::new(),
             stages: stages::Stages::default(),
             touched: Vec::with_capacity(count as usize),
             timers: Timers::default(),
             pace: pace::Pace::new(plan, number).map(Box::new),
             pauses: pauses::Pauses::new(plan, number).map(Box::new),
-            budget: if plan.holds { 0 } else { u64::MAX },
+            budget: if plan.holds || !plan.sends() {
+                0
+            } else {
+                u64::MAX
+            },
             window_budget: plan.requests_of(number),
             is_done: false,
             next_tick: 0,
@@ -152,17 +175,22 @@ impl<'p> Worker<'p> {
             to_open: (0..count).collect(),
             have_been_up: 0,
             fire_and_forget,
+            overflows: 0,
+            mixes: plan.rotation.is_per_request(),
             orphans: HashMap::new(),
         })
     }
 
     /// Runs until the run is over.
-    pub(crate) fn run(mut self) -> Result<WorkerReport, Failure> {
+    pub(crate) fn run(mut self, tap: Option<Tap>) -> Result<WorkerReport, Failure> {
+        self.record.log(tap);
         let mut now = clock::now();
         while !self.is_over(now) {
             // While completions wait in the kernel's overflow list, the state of some send may be unknown.
             if self.ring.settled() {
                 self.flush();
+            } else {
+                self.overflows += 1;
             }
             let entered = match (&self.pace, &self.pauses) {
                 (None, None) => self.ring.enter(1, Some(TICK)),
@@ -171,6 +199,7 @@ impl<'p> Worker<'p> {
             entered.map_err(|error| Failure::Machine(format!("io_uring_enter failed: {error}")))?;
             now = clock::now();
             self.change_stage(now);
+            self.record.seen(now);
             while let Some(cqe) = self.ring.next_cqe() {
                 self.complete(cqe, now);
             }
@@ -316,7 +345,10 @@ impl<'p> Worker<'p> {
             conn.flags &= !flag::TOUCHED;
             if conn.end.is_some() {
                 self.close(index, now);
-            } else if matches!(conn.phase, Phase::Active | Phase::Upgrading) {
+            } else if matches!(
+                conn.phase,
+                Phase::Active | Phase::Upgrading | Phase::Securing
+            ) {
                 self.send(index, now);
                 self.arm(index);
                 self.offer(index);
@@ -351,17 +383,18 @@ impl<'p> Worker<'p> {
         if conn.sent == conn.to_send && conn.has(flag::CONTROL) {
             // Tracked below, so that its completion lets messages follow.
             conn.take_control(&mut cold.rendered);
+            conn.encrypt_control(&mut cold.rendered, &mut self.ciphertext);
         } else if conn.sent == conn.to_send {
             if self.stages.is_draining() || conn.phase != Phase::Active {
                 return;
             }
             let wanted = match &conn.pending {
-                None => {
+                Some(pending) if self.pace.is_some() => pending.unsent.into(),
+                _ => {
                     let room = u64::from(self.plan.depth - conn.in_flight.count());
                     let wanted = room.min(self.plan.quota - conn.requests);
                     wanted.min(self.budget)
                 }
-                Some(pending) => pending.unsent.into(),
             };
             if wanted == 0 {
                 return;
@@ -371,13 +404,12 @@ impl<'p> Worker<'p> {
             {
                 return;
             }
-            let count = wanted.min(template.copies() as u64);
+            conn.flags &= !flag::SENDS_OWN;
+            let count = match self.mixes {
+                false => fill::repeat(template, conn, cold, wanted),
+                true => fill::mix(self.plan, conn, cold, wanted, now),
+            };
             whole_and_last = count == wanted;
-            conn.flags &= !flag::SENDS_CONTROL;
-            if !template.is_static() {
-                template.render(count as usize, &mut cold.rng, &mut cold.rendered);
-                template.seal(&mut cold.rendered, |payload| conn.expect(payload));
-            }
             conn.in_flight.push(now, count as u32);
             if let Some(pending) = &mut conn.pending {
                 pending.sent(count as u32, now);
@@ -385,11 +417,13 @@ impl<'p> Worker<'p> {
             conn.requests += count;
             conn.progress = now;
             conn.sent = 0;
-            conn.to_send = (count as usize * template.request_len()) as u32;
+            if conn.is_secured() {
+                conn.encrypt(template, &mut cold.rendered, &mut self.ciphertext);
+            }
             self.record.books.sent += count;
             self.budget -= count;
         }
-        let batch = if template.is_static() && !conn.has(flag::SENDS_CONTROL) {
+        let batch = if template.is_static() && !conn.has(flag::SENDS_OWN) {
             template.bytes()
         } else {
             &cold.rendered

@@ -4,7 +4,7 @@ use super::RunFile;
 use serde_json::Value;
 use std::io::{self, Write};
 
-const COLUMNS: [(&str, &str); 34] = [
+const COLUMNS: [(&str, &str); 36] = [
     ("id", "/id"),
     ("target", "/target"),
     ("server", "/labels/server"),
@@ -36,6 +36,8 @@ const COLUMNS: [(&str, &str); 34] = [
     ("reconnects", "/reconnects"),
     ("client_cpu_us_per_answer", "/client/cpu_us_per_answer"),
     ("server_cpu_us_per_answer", "/server/cpu_us_per_answer"),
+    ("server_cpu_saturation", "/server/cpu_saturation"),
+    ("server_rss_peak_bytes", "/server/rss_peak_bytes"),
     ("bound", "/verdict/bound"),
     ("valid", "/verdict/valid"),
     ("exit_status", "/verdict/exit_status"),

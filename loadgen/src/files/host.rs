@@ -67,7 +67,7 @@ fn governor(cpus: &[usize]) -> Option<String> {
 }
 
 /// Sorted numbers as `--cpus` takes them.
-fn ranges(cpus: &[usize]) -> String {
+pub(crate) fn ranges(cpus: &[usize]) -> String {
     let mut parts: Vec<(usize, usize)> = Vec::new();
     for cpu in cpus {
         match parts.last_mut() {

@@ -1,7 +1,7 @@
 //! Flags that say what is written where. They do not change what is measured.
 
 use super::Derived;
-use crate::{duration, gates::Gate, windows::WIDTH};
+use crate::{duration, gates::Gate, raw_log, windows::WIDTH};
 use std::{path::PathBuf, time::Duration};
 
 const LABEL_BYTES_MAX: usize = 256;
@@ -17,6 +17,9 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub derived: Derived,
 
+    #[command(flatten)]
+    pub raw_log: raw_log::Flag,
+
     /// Width of the intervals that are reported, a multiple of 100ms
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = interval)]
     pub interval: Duration,
@@ -27,7 +30,7 @@ pub(crate) struct Options {
 
     /// Fail, with exit status 3, under this condition, like 'p99>5ms'; may be given several times. There are p50 to
     /// p99.99, min, mean, max, rps, achieved, errors (a number, or a percentage of all requests), reconnects, client-cpu
-    /// (per answer). What the run is too short to tell fails as well
+    /// and server-cpu (per answer), server-rss (like 200MiB). What the run is too short to tell fails as well
     #[arg(long = "fail-if", value_name = "CONDITION")]
     pub gates: Vec<Gate>,
 

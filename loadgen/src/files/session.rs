@@ -1,7 +1,7 @@
 //! Which run this is, and the files that it leaves.
 
 use super::{DerivedFiles, Host, Options, Pending, RunFile};
-use crate::{clock, error::Failure, plan::Plan};
+use crate::{calibration::Limits, clock, error::Failure, plan::Plan};
 use clap::{ArgMatches, Command};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,15 @@ use std::{
 };
 
 /// Arguments that may differ between the workers of one run, besides those of [`Options`].
-const OF_ONE_WORKER: [&str; 4] = ["worker", "start_at", "cpus", "json"];
+const OF_ONE_WORKER: [&str; 7] = [
+    "worker",
+    "start_at",
+    "cpus",
+    "json",
+    "server_pid",
+    "server_cgroup",
+    "server_container",
+];
 
 /// What result files say about the run itself.
 #[derive(Debug)]
@@ -24,6 +32,8 @@ pub(crate) struct Session {
     pub config: String,
     pub labels: BTreeMap<String, String>,
     pub host: Host,
+    /// What this client can do at most, if it was calibrated.
+    pub limits: Option<Limits>,
     /// Where the result goes.
     pub output: Option<PathBuf>,
 }
@@ -57,6 +67,7 @@ impl Session {
                 .collect(),
             config: config(command, matches),
             labels: options.labels.iter().cloned().collect(),
+            limits: Limits::of(plan, &host),
             host,
             output: options.output.clone(),
         }
@@ -135,6 +146,7 @@ mod tests {
             "http://h --connections=5 -d 10s",
             "http://h -c 5 -o a.json --hlog x --label a=b --json",
             "http://h -c 5 --cpus 0-3",
+            "http://h -c 5 --server-pid 1",
         ] {
             assert_eq!(hash(same), plain, "{same}");
         }

@@ -23,7 +23,7 @@ fn nanos(value: f64) -> String {
     format!("{}{unit}", (value * 100.0).round() / 100.0)
 }
 
-fn short_count(value: f64) -> String {
+pub(super) fn short_count(value: f64) -> String {
     let (value, unit) = match value {
         ..1e3 => (value, ""),
         ..1e6 => (value / 1e3, "K"),
@@ -32,7 +32,7 @@ fn short_count(value: f64) -> String {
     format!("{}{unit}", (value * 100.0).round() / 100.0)
 }
 
-fn seconds(value: f64) -> String {
+pub(super) fn seconds(value: f64) -> String {
     format!("{}", (value * 100.0).round() / 100.0)
 }
 
@@ -49,7 +49,7 @@ fn percentile(value: f64) -> String {
     }
 }
 
-fn figure(title: &str, chart: &Markup, legend: &Markup, reading: &str) -> Markup {
+pub(super) fn figure(title: &str, chart: &Markup, legend: &Markup, reading: &str) -> Markup {
     html! {
         figure {
             h3 { (title) }
@@ -60,7 +60,7 @@ fn figure(title: &str, chart: &Markup, legend: &Markup, reading: &str) -> Markup
     }
 }
 
-fn legend(groups: &[Group<'_>]) -> Markup {
+pub(super) fn legend(groups: &[Group<'_>]) -> Markup {
     let entries: Vec<_> = groups
         .iter()
         .map(|group| (group.colour, group.name.clone()))
@@ -232,13 +232,7 @@ fn spectrum(latencies: &Latencies) -> Vec<(f64, f64)> {
 
 /// Rates and p99 of each interval.
 pub(super) fn over_time(runs: &[RunFile], rows: &[Vec<Row>], groups: &[Group<'_>]) -> Markup {
-    let colour = |run: &RunFile| {
-        let name = super::group_name(run);
-        groups
-            .iter()
-            .find(|group| group.name == name)
-            .map_or(0, |group| group.colour)
-    };
+    let colour = |run: &RunFile| super::colour(run, groups);
     let drawn = |value: fn(&Row) -> f64| -> Vec<Line> {
         let lines = runs.iter().zip(rows).map(|(run, rows)| Line {
             // A row that is cut short by the end has too few answers to tell a rate.

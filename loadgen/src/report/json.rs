@@ -1,9 +1,12 @@
 //! The JSON report: the keys that the arena's generator has, with their names, units and places, then ours in
 //! named objects. Times in our objects are nanoseconds.
 
-use super::units::per;
+mod hold;
+
+use super::{mismatches::Shown, units::per};
 use crate::{
     books::Books,
+    checks::HeaderRule,
     files::{Host, RunFile, Session},
     gates::Passage,
     histogram::Latencies,
@@ -12,8 +15,10 @@ use crate::{
     split::Share,
     verdict::Verdict,
     verdict::{close_name, errno_text},
+    watch::{HostUse, Network, ServerUse},
     windows::Row,
 };
+use hold::Held;
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
@@ -69,6 +74,9 @@ struct Report<'a> {
     /// Echoes, right and wrong ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     ws_frames: Option<u64>,
+    /// Only with https and wss; the whole run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<super::tls::Report<'a>>,
     status: Status,
     errors: Errors,
     reconnects: u64,
@@ -89,9 +97,16 @@ struct Report<'a> {
     counts: Counts,
     latency: Latency,
     codes: BTreeMap<String, u64>,
+    checks: Checks,
+    /// The first ones of the whole run.
+    mismatches: Vec<Shown<'a>>,
     errors_detail: ErrorsDetail,
+    /// Only where connections are held.
+    hold: Option<Held<'a>>,
     windows: &'a [Row],
     client: ClientUse<'a>,
+    /// Where it was watched.
+    server: Option<ServerSide<'a>>,
     verdict: Judgement<'a>,
     gates: &'a [Passage],
 }
@@ -154,19 +169,28 @@ struct PerTemplate<'a> {
 struct Load<'a> {
     model: &'a str,
     #[serde(flatten)]
-    open: Option<OpenLoad<'a>>,
+    open: Option<OpenLoad>,
     /// With -n.
     requests: Option<u64>,
     requests_per_connection: Option<u64>,
-    expect_status: u16,
+    expect_status: StatusSet<'a>,
     expect_body: bool,
+    /// With two or more templates.
+    rotate: Option<&'a str>,
     seed: u64,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum StatusSet<'a> {
+    Class(u16),
+    Other(&'a str),
 }
 
 /// Only in an open loop.
 #[derive(Serialize)]
-struct OpenLoad<'a> {
-    arrival: &'a str,
+struct OpenLoad {
+    arrival: String,
     /// Requests per second that were to fall due, and that did.
     rate: String,
     offered_rps: f64,
@@ -205,14 +229,23 @@ struct Phases {
     steady: Option<bool>,
 }
 
-/// Requests of the window: in_flight_at_start + sent = ok + bad_status + bad_body + malformed + cut_short +
-/// lost + timed_out + in_flight_at_end.
+/// What was asked of answers beside their status.
+#[derive(Serialize)]
+struct Checks {
+    /// Which bodies are compared; null when nothing says what they must be.
+    validate: Option<String>,
+    headers: Vec<String>,
+}
+
+/// Requests of the window: in_flight_at_start + sent = ok + bad_status + bad_header + bad_body + malformed +
+/// cut_short + lost + timed_out + in_flight_at_end.
 #[derive(Serialize)]
 struct Counts {
     in_flight_at_start: u64,
     sent: u64,
     ok: u64,
     bad_status: u64,
+    bad_header: u64,
     bad_body: u64,
     malformed: u64,
     cut_short: u64,
@@ -222,6 +255,10 @@ struct Counts {
     answered_in_drain: u64,
     /// Still without an answer when the drain was over.
     unfinished: u64,
+    bodies_checked: u64,
+    body_bytes_checked: u64,
+    /// Estimated from those comparisons that were timed.
+    body_check_ns: u64,
     /// The same sums over warm-up, window and drain.
     whole_run: WholeRun,
 }
@@ -233,6 +270,7 @@ struct WholeRun {
     bad: u64,
     lost: u64,
     unfinished: u64,
+    bodies_checked: u64,
 }
 
 /// What counts as the latency of this run, then the times that were measured, each with its histogram.
@@ -279,6 +317,8 @@ struct ErrorsDetail {
     stuck: u64,
     stuck_at_end: usize,
     unsolicited: u64,
+    /// Wrong, malformed and unsolicited answers.
+    mismatches: u64,
     malformed: BTreeMap<&'static str, u64>,
     never_connected: u64,
     /// Only with WebSocket.
@@ -310,6 +350,28 @@ struct ClientUse<'a> {
     cpu_us_per_answer: f64,
     busy_max: f64,
     cpus_busy: f64,
+    /// What `calibrate` found, if it was run for such a client.
+    ceiling_rps: Option<f64>,
+    latency_floor_ns: Option<u64>,
+    cq_overflow: u64,
+    rss_bytes: u64,
+    rss_peak_bytes: u64,
+    #[serde(flatten)]
+    machine: HostUse,
+    #[serde(flatten)]
+    network: Network,
+}
+
+#[derive(Serialize)]
+struct ServerSide<'a> {
+    #[serde(flatten)]
+    used: &'a ServerUse,
+    /// What is nearest to its limit: all its CPUs, or its busiest thread.
+    saturation: Option<f64>,
+    cpu_sec: f64,
+    user_sec: Option<f64>,
+    sys_sec: Option<f64>,
+    cpu_us_per_answer: f64,
 }
 
 #[derive(Serialize)]
@@ -370,6 +432,7 @@ impl<'a> Report<'a> {
             latency_us: Micros::whole(tally.headline()),
             ws_upgrades: plan.upgrade.as_ref().map(|_| outcome.trouble.upgrades),
             ws_frames: plan.upgrade.as_ref().map(|_| responses),
+            tls: super::tls::Report::new(plan, outcome),
             status: Status {
                 class_2: tally.class(2),
                 class_3: tally.class(3),
@@ -390,6 +453,8 @@ impl<'a> Report<'a> {
             workers: None,
             phases: Phases::new(plan, outcome),
             counts: Counts::new(outcome),
+            checks: Checks::new(plan),
+            mismatches: Shown::of(plan, outcome),
             latency: Latency {
                 headline: Spectrum::new(tally.headline()),
                 service: Measured::new(&tally.latencies),
@@ -398,6 +463,7 @@ impl<'a> Report<'a> {
                     .as_ref()
                     .map(|open| Measured::new(&open.response)),
             },
+            hold: Held::new(plan, outcome),
             windows: &outcome.windows,
             codes: tally
                 .codes()
@@ -405,14 +471,15 @@ impl<'a> Report<'a> {
                 .map(|(code, count)| (code.to_string(), count))
                 .collect(),
             errors_detail: ErrorsDetail::new(plan, outcome),
-            client: ClientUse::new(&session.host, outcome),
+            client: ClientUse::new(session, outcome),
+            server: ServerSide::new(outcome),
             verdict: Judgement::new(plan, outcome, verdict),
             gates: &verdict.gates,
         }
     }
 }
 
-/// Whether the answers per time of the two halves differ by less than a twentieth.
+/// Whether the answers per time of the two halves differ by less than a twentieth; `None` where there are too few to say.
 pub(crate) fn steady(rows: &[Row]) -> Option<bool> {
     let rows: Vec<&Row> = rows
         .iter()
@@ -425,32 +492,37 @@ pub(crate) fn steady(rows: &[Row]) -> Option<bool> {
     }
     let (first, last) = (answers(&rows[..half]), answers(&rows[rows.len() - half..]));
     let larger = first.max(last);
-    Some(larger > 0.0 && (first - last).abs() / larger < 0.05)
+    (larger > 0.0).then(|| (first - last).abs() / larger < 0.05)
 }
 
 impl<'a> Load<'a> {
     fn new(plan: &'a Plan, outcome: &Outcome, verdict: &Verdict) -> Self {
         Self {
-            model: plan
-                .open
-                .as_ref()
-                .map_or("closed", |open| open.rate.model()),
+            model: match &plan.open {
+                Some(open) => open.rate.model(),
+                None if plan.hold.is_some() => "hold",
+                None => "closed",
+            },
             open: OpenLoad::new(plan, outcome, verdict),
             requests: plan.requests,
             requests_per_connection: plan.has_quota().then_some(plan.quota),
-            expect_status: plan.expect_status,
-            expect_body: plan.expect_body.is_some(),
+            expect_status: match plan.expect_status.number() {
+                Some(number) => StatusSet::Class(number),
+                None => StatusSet::Other(plan.expect_status.text()),
+            },
+            expect_body: !plan.checks.bodies.is_empty(),
+            rotate: (plan.templates.len() > 1).then(|| plan.rotation.rotate.name()),
             seed: plan.seed,
         }
     }
 }
 
-impl<'a> OpenLoad<'a> {
-    fn new(plan: &'a Plan, outcome: &Outcome, verdict: &Verdict) -> Option<Self> {
+impl OpenLoad {
+    fn new(plan: &Plan, outcome: &Outcome, verdict: &Verdict) -> Option<Self> {
         let (open, schedule) = (plan.open.as_ref()?, verdict.schedule.as_ref()?);
         let tally = outcome.tally.open.as_deref()?;
         Some(Self {
-            arrival: open.arrival.name(),
+            arrival: open.arrival.to_string(),
             rate: open.rate.to_string(),
             offered_rps: rounded(schedule.offered, 1e2),
             achieved_ratio: rounded(schedule.achieved, 1e4),
@@ -566,6 +638,7 @@ impl Counts {
             sent,
             ok,
             wrong_status,
+            wrong_header,
             wrong_body,
             malformed,
             cut_short,
@@ -578,6 +651,7 @@ impl Counts {
             sent,
             ok,
             bad_status: wrong_status,
+            bad_header: wrong_header,
             bad_body: wrong_body,
             malformed,
             cut_short,
@@ -586,13 +660,27 @@ impl Counts {
             in_flight_at_end: ledger.in_flight_at_end,
             answered_in_drain: ledger.drain.answered(),
             unfinished: ledger.unfinished,
+            bodies_checked: outcome.tally.checked.bodies,
+            body_bytes_checked: outcome.tally.checked.bytes,
+            body_check_ns: outcome.tally.checked.nanos(),
             whole_run: WholeRun {
                 sent: total.sent,
                 ok: total.ok,
                 bad: total.bad(),
                 lost: total.never_answered(),
                 unfinished: ledger.unfinished,
+                bodies_checked: outcome.trouble.checked.bodies,
             },
+        }
+    }
+}
+
+impl Checks {
+    fn new(plan: &Plan) -> Self {
+        let checks = &plan.checks;
+        Self {
+            validate: (!checks.bodies.is_empty()).then(|| checks.validate.to_string()),
+            headers: checks.headers.iter().map(HeaderRule::text).collect(),
         }
     }
 }
@@ -639,6 +727,7 @@ impl ErrorsDetail {
             stuck: trouble.stuck,
             stuck_at_end: outcome.silent,
             unsolicited: trouble.unsolicited,
+            mismatches: trouble.mismatches.count,
             malformed: trouble
                 .malformed_kinds()
                 .map(|(kind, count)| (kind.reason(), count))
@@ -670,19 +759,42 @@ impl SocketErrors {
 }
 
 impl<'a> ClientUse<'a> {
-    fn new(host: &'a Host, outcome: &Outcome) -> Self {
+    fn new(session: &'a Session, outcome: &Outcome) -> Self {
         let client = &outcome.client;
         let cpu = (client.user + client.system).as_secs_f64();
         let answers = outcome.ledger.window.answered() as f64;
         Self {
-            host,
+            host: &session.host,
+            ceiling_rps: session.limits.map(|limits| limits.ceiling_rps),
+            latency_floor_ns: session.limits.map(|limits| limits.floor_ns),
             cpu_sec: rounded(cpu, 1e6),
             user_sec: rounded(client.user.as_secs_f64(), 1e6),
             sys_sec: rounded(client.system.as_secs_f64(), 1e6),
             cpu_us_per_answer: rounded(per(cpu * 1e6, answers), 1e4),
             busy_max: rounded(client.busiest, 1e3),
             cpus_busy: rounded(client.cpus_busy, 1e3),
+            cq_overflow: outcome.overflows,
+            rss_bytes: outcome.watched.rss.0,
+            rss_peak_bytes: outcome.watched.rss.1,
+            machine: outcome.watched.host,
+            network: outcome.watched.network,
         }
+    }
+}
+
+impl<'a> ServerSide<'a> {
+    fn new(outcome: &'a Outcome) -> Option<Self> {
+        let used = outcome.watched.server.as_ref()?;
+        let answers = outcome.ledger.window.answered() as f64;
+        let seconds = |time: Duration| rounded(time.as_secs_f64(), 1e6);
+        Some(Self {
+            used,
+            saturation: used.saturation(),
+            cpu_sec: seconds(used.cpu),
+            user_sec: used.user.map(seconds),
+            sys_sec: used.user.map(|user| seconds(used.cpu.saturating_sub(user))),
+            cpu_us_per_answer: rounded(per(used.cpu.as_secs_f64() * 1e6, answers), 1e4),
+        })
     }
 }
 

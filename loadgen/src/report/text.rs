@@ -2,11 +2,18 @@
 //! first match of each pattern, so nothing before those lines may contain `Latency`, `requests in`,
 //! `responses`, `2xx=`, `Bandwidth:` or `Reconnects: `.
 
-use super::units::{bandwidth, count, latency, per};
+use super::{
+    mismatches,
+    units::{bandwidth, bytes, count, latency, per},
+};
 use crate::{
-    duration, histogram::Latencies, plan::Plan, run::Outcome, template::Template, verdict::Verdict,
+    duration, histogram::Latencies, hold::Hold, plan::Plan, run::Outcome, template::Template,
+    verdict::Verdict,
 };
 use std::io::{self, Write};
+
+/// The arena's runs have about twenty; the counts of many more are for programs, which read the JSON.
+const TEMPLATES_SHOWN: usize = 256;
 
 /// What is going to be done, before it is.
 pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
@@ -23,18 +30,27 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
     writeln!(out, "  Pipeline:  {}", plan.depth)?;
     if plan.upgrade.is_some() {
         let bytes: usize = plan.templates.iter().map(Template::payload_len).sum();
-        writeln!(
-            out,
-            "  Mode:      WebSocket, echo of text messages of {bytes} bytes"
-        )?;
+        match plan.hold {
+            Some(Hold::Push) => writeln!(out, "  Mode:      WebSocket, messages by the server")?,
+            Some(Hold::ConnectOnly) => writeln!(out, "  Mode:      WebSocket, no messages")?,
+            _ => writeln!(
+                out,
+                "  Mode:      WebSocket, echo of text messages of {bytes} bytes"
+            )?,
+        }
     }
+    if let Some(hold) = plan.hold {
+        writeln!(out, "  Hold:      {}", hold.name())?;
+    }
+    super::tls::banner(out, plan)?;
     if plan.has_quota() {
         writeln!(out, "  Req/conn:  {}", plan.quota)?;
     } else {
         writeln!(out, "  Req/conn:  unlimited (keep-alive)")?;
     }
     if plan.templates.len() > 1 {
-        writeln!(out, "  Templates: {}", plan.templates.len())?;
+        let rotate = plan.rotation.rotate.name();
+        writeln!(out, "  Templates: {} ({rotate})", plan.templates.len())?;
     }
     if plan.upgrade.is_none() {
         writeln!(out, "  Expected:  {}", plan.expect_status)?;
@@ -53,7 +69,7 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
             "  Model:     open loop, {} {}/s, {}",
             open.rate.model(),
             open.rate,
-            open.arrival.name()
+            open.arrival
         )?;
     }
     writeln!(out, "  Seed:      {}", plan.seed)?;
@@ -73,8 +89,13 @@ pub(crate) fn result(
     }
     writeln!(out)?;
     offered(out, plan, outcome, verdict)?;
+    held(out, plan, outcome)?;
+    super::tls::lines(out, outcome)?;
     own_lines(out, outcome)?;
+    super::machines::lines(out, outcome)?;
+    checked(out, plan, outcome)?;
     judgement(out, verdict)?;
+    mismatches::text(out, plan, outcome)?;
     out.flush()
 }
 
@@ -130,7 +151,7 @@ fn arena_lines(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Resu
         writeln!(out, "  WS upgrades: {}", outcome.trouble.upgrades)?;
         writeln!(out, "  WS frames:   {answers}")?;
     }
-    if plan.templates.len() > 1 {
+    if (2..=TEMPLATES_SHOWN).contains(&plan.templates.len()) {
         let list = |number: fn(&crate::record::TemplateTally) -> u64| {
             let numbers = tally
                 .templates
@@ -197,7 +218,7 @@ fn offered(
         "  Offered:  {}/s, achieved {:.1}%, {}, shed {}, waited for a connection {}",
         count(schedule.offered),
         schedule.achieved * 100.0,
-        open.arrival.name(),
+        open.arrival,
         tally.shed,
         tally.waited
     )?;
@@ -208,6 +229,47 @@ fn offered(
         latency(tally.lag.quantile(0.99)),
         latency(tally.lag.max())
     )
+}
+
+/// What became of connections that were to be held.
+fn held(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Result<()> {
+    let Some(hold) = plan.hold else {
+        return Ok(());
+    };
+    let (tally, connections) = (&outcome.hold, plan.connections);
+    write!(
+        out,
+        "  Held:     {} of {connections} connections at the begin, {} at the end, with {} of memory each",
+        tally.up_at_start,
+        tally.up_at_end,
+        bytes(outcome.memory.per_connection(connections.into()))
+    )?;
+    match hold {
+        Hold::Push => writeln!(
+            out,
+            "\n  Pushed:   {} messages, {}/s",
+            outcome.tally.pushed,
+            count(per(
+                outcome.tally.pushed as f64,
+                outcome.elapsed.as_secs_f64()
+            ))
+        )?,
+        _ if plan.sends() => writeln!(out, ", {} of them used", tally.touched)?,
+        _ => writeln!(out)?,
+    }
+    for named in &outcome.trouble.dropped.first {
+        write!(out, "  Dropped:  connection {}", named.connection)?;
+        if let Some(address) = named.address {
+            write!(out, " from {address}")?;
+        }
+        writeln!(
+            out,
+            ": {} by the server after {} without a byte",
+            named.how,
+            latency(named.idle_ns)
+        )?;
+    }
+    Ok(())
 }
 
 fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
@@ -267,7 +329,35 @@ fn own_lines(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
     Ok(())
 }
 
+/// What comparing bodies covered, and what it cost.
+fn checked(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Result<()> {
+    if plan.checks.bodies.is_empty() {
+        return Ok(());
+    }
+    let checked = &outcome.tally.checked;
+    let busy = (outcome.client.user + outcome.client.system).as_nanos() as f64;
+    writeln!(
+        out,
+        "  Bodies:   {} compared ({}; {} in the whole run), {} bytes, at about {:.2}us each: {:.1}% of the client's CPU",
+        checked.bodies,
+        plan.checks.validate,
+        outcome.trouble.checked.bodies,
+        checked.bytes,
+        per(checked.nanos() as f64 / 1e3, checked.bodies as f64),
+        per(checked.nanos() as f64 * 100.0, busy),
+    )
+}
+
 fn judgement(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
+    if let Some((limits, part)) = &verdict.limits {
+        writeln!(
+            out,
+            "  Ceiling:  this client can do {}/s here, of which {:.0}% were reached; its floor is {}",
+            count(limits.ceiling_rps),
+            part * 100.0,
+            latency(limits.floor_ns)
+        )?;
+    }
     if verdict.valid {
         match verdict.bound() {
             "rate" => writeln!(out, "  Verdict:  RATE-BOUND, valid")?,

@@ -35,6 +35,16 @@ pub(crate) fn bandwidth(bytes_per_second: f64) -> String {
     }
 }
 
+/// Bytes in powers of 1024.
+pub(crate) fn bytes(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes}B"),
+        1024..1_048_576 => format!("{:.1}KiB", bytes as f64 / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1}MiB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.2}GiB", bytes as f64 / 1_073_741_824.0),
+    }
+}
+
 /// A quotient, 0 when there is nothing to divide by.
 pub(crate) fn per(value: f64, by: f64) -> f64 {
     if by > 0.0 { value / by } else { 0.0 }
@@ -54,6 +64,10 @@ mod tests {
         assert_eq!(bandwidth(10.0), "0.01KB/s");
         assert_eq!(bandwidth(75_874_304.0), "72.36MB/s");
         assert_eq!(bandwidth(3e9), "2.79GB/s");
+        assert_eq!(bytes(1023), "1023B");
+        assert_eq!(bytes(1536), "1.5KiB");
+        assert_eq!(bytes(3 << 20), "3.0MiB");
+        assert_eq!(bytes(3_000_000_000), "2.79GiB");
         assert_eq!(per(1.0, 0.0), 0.0);
     }
 }

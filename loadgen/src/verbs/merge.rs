@@ -2,6 +2,8 @@
 //! not belong together are refused.
 
 mod belong;
+mod hold;
+mod machines;
 mod open;
 mod sum;
 

@@ -114,7 +114,10 @@ impl Worker<'_> {
         if cqe.result < 0 {
             conn.end = Some(End::ConnectFailed(-cqe.result));
         } else {
-            conn.connected(self.plan);
+            match &self.tls {
+                None => conn.connected(self.plan.upgrade.as_ref()),
+                Some(tls) => conn.secure(tls, now, &mut self.record),
+            }
         }
         let is_up = conn.phase == Phase::Active;
         Self::touch(conn, &mut self.touched, index);
@@ -126,7 +129,15 @@ impl Worker<'_> {
     /// A connection can carry requests from now on.
     #[cold]
     pub(super) fn came_up(&mut self, index: u32) {
+        let conn = &self.conns[index as usize];
+        if conn.phase != Phase::Active {
+            return;
+        }
         let cold = &mut self.cold[index as usize];
+        if self.plan.hold.is_some() && !conn.has(flag::SENDING) {
+            // The handshake; it may be long before anything else is sent.
+            cold.rendered = Vec::new();
+        }
         if !cold.has_been_up {
             cold.has_been_up = true;
             self.have_been_up += 1;
@@ -142,11 +153,23 @@ impl Worker<'_> {
         let conn = &mut self.conns[index as usize];
         let Some(end) = conn.end.take() else { return };
         let progressed = conn.has(flag::ANSWERED);
+        if self.plan.hold.is_some() && !self.stages.is_draining() {
+            let number = self.first + index;
+            conn.note_drop(end, now, number, &mut self.trouble);
+        }
         conn.write_off(end, &mut self.record, &mut self.trouble);
-        if let (Some(pace), Some(pending)) = (&mut self.pace, &mut conn.pending) {
-            pace.take_back(pending.clear());
+        if let Some(pending) = &mut conn.pending {
+            let unsent = pending.clear();
+            if let Some(pace) = &mut self.pace {
+                pace.take_back(unsent);
+            }
         }
         let in_order = end == End::Closed || end == End::Quota && self.plan.close == Close::Fin;
+        let conn = &mut self.conns[index as usize];
+        if let Some(words) = conn.last_words(end, in_order) {
+            // What the socket does not take now, nobody waits for.
+            let _ = sys::send_now(conn.fd, &words);
+        }
         if !in_order {
             reset_on_close(self.conns[index as usize].fd);
         }
@@ -157,10 +180,14 @@ impl Worker<'_> {
         }
         self.record.tally.reconnects += 1;
         if progressed {
-            self.cold[index as usize].failures = 0;
+            let cold = &mut self.cold[index as usize];
+            cold.failures = 0;
+            cold.has_answered = true;
+        }
+        if !self.mixes {
+            self.next_template(index);
         }
         let conn = &mut self.conns[index as usize];
-        conn.template = (conn.template + 1) % self.plan.templates.len() as u32;
         let at_once = match self.plan.reconnect {
             Reconnect::Now => true,
             Reconnect::Backoff => false,
@@ -172,6 +199,14 @@ impl Worker<'_> {
         } else {
             self.open_later(index, now);
         }
+    }
+
+    /// Lets the connection that is opened next send the next template.
+    fn next_template(&mut self, index: u32) {
+        let rotation = &self.plan.rotation;
+        let turn = &mut self.cold[index as usize].turn;
+        *turn = rotation.after(*turn);
+        self.conns[index as usize].template = rotation.template(*turn);
     }
 
     /// Cancels what is under way and closes. A receive that is armed holds the socket, so the cancel is what
@@ -201,6 +236,7 @@ impl Worker<'_> {
         }
         sys::close(conn.fd);
         conn.fd = -1;
+        conn.forget_secrets();
         conn.flags &= flag::TOUCHED | flag::FREE;
         // What comes late carries the old generation.
         conn.generation = conn.generation.wrapping_add(1).max(1);
@@ -253,14 +289,15 @@ impl Worker<'_> {
         let (timeout, connect) = (before(self.plan.timeout), before(self.plan.connect_timeout));
         for (index, conn) in (0u32..).zip(&mut self.conns) {
             let earlier = match conn.phase {
-                Phase::Connecting => connect,
+                Phase::Connecting | Phase::Securing => connect,
                 _ => timeout,
             };
             if conn.is_stuck_since(earlier) {
-                conn.end = Some(match conn.phase {
-                    Phase::Connecting => End::ConnectFailed(libc::ETIMEDOUT),
-                    _ => End::Stuck,
-                });
+                match conn.phase {
+                    Phase::Connecting => conn.end = Some(End::ConnectFailed(libc::ETIMEDOUT)),
+                    Phase::Securing => conn.handshake_ended(End::Stuck, &mut self.record),
+                    _ => conn.end = Some(End::Stuck),
+                }
                 Self::touch(conn, &mut self.touched, index);
             }
         }

@@ -159,8 +159,14 @@ impl Worker<'_> {
                     tally.waited += 1;
                 }
                 let conn = &mut self.conns[index as usize];
+                let template = if self.mixes {
+                    let cold = &mut self.cold[index as usize];
+                    self.plan.rotation.next(&mut cold.turn, &mut cold.rng)
+                } else {
+                    conn.template
+                };
                 if let Some(pending) = &mut conn.pending {
-                    pending.add(due, conn.template);
+                    pending.add(due, template);
                 }
                 conn.flags &= !flag::FREE;
                 pace.offer(conn, index, self.plan);

@@ -3,10 +3,13 @@
 use super::{TICK, Worker, kind, lifecycle::reset_on_close};
 use crate::{
     books::Ledger,
+    checks::Checked,
     clock::{self, Nanos},
-    conn::flag,
+    conn::{Phase, flag},
     error::Failure,
+    hold, raw_log,
     record::Tally,
+    tls,
     trouble::Trouble,
     windows::{Window, Windows},
 };
@@ -38,6 +41,7 @@ pub(super) struct Stages {
     window: Option<Tally>,
     windows: Windows,
     cpu: CpuUse,
+    hold: hold::Tally,
     /// When the last answer that is owed had come.
     settled_at: Option<Nanos>,
 }
@@ -99,13 +103,17 @@ pub(crate) struct WorkerReport {
     pub windows: Vec<Window>,
     /// The whole run.
     pub trouble: Trouble,
+    pub tls: Option<Box<tls::Tally>>,
     pub cpu: CpuUse,
+    pub hold: hold::Tally,
     /// Connections that have been up at least once.
     pub connected: usize,
     /// Connections that had been silent for [`SILENCE`] when the run was over.
     pub silent: usize,
     /// Completions that the kernel had no memory for.
     pub dropped: u32,
+    /// Turns in which completions waited in the kernel's overflow list.
+    pub overflows: u64,
 }
 
 impl Worker<'_> {
@@ -142,28 +150,35 @@ impl Worker<'_> {
         }
         let in_flight = self.in_flight();
         let queued = self.queued();
+        let up = self.up();
         let books = mem::take(&mut self.record.books);
         let stages = &mut self.stages;
         if stages.stage == Stage::Warmup {
             stages.stage = Stage::Window;
+            self.record.enter(raw_log::Phase::Window);
             stages.ledger.warmup = books;
             stages.ledger.in_flight_at_start = in_flight;
             stages.ledger.queued_at_start = queued;
+            stages.hold.up_at_start = up;
             stages.cpu = CpuUse::reading(now);
             self.record.tally.clear();
+            self.record.checker.part = Checked::default();
             stages.windows.begin(self.control.start());
             self.begin_budget();
             // The window may be over already (interrupted, or this thread did not run for its length).
             self.change_stage(now);
         } else {
             stages.stage = Stage::Drain;
+            self.record.enter(raw_log::Phase::Drain);
             let tally = &mut self.record.tally;
+            tally.checked = self.record.checker.part;
             stages
                 .windows
                 .finish(&books, tally.bytes, tally.headline_mut());
             stages.ledger.window = books;
             stages.ledger.in_flight_at_end = in_flight;
             stages.ledger.queued_at_end = queued;
+            stages.hold.up_at_end = up;
             stages.cpu = CpuUse::reading(now).since(stages.cpu);
             stages.window = Some(self.record.tally.clone());
         }
@@ -211,6 +226,20 @@ impl Worker<'_> {
             .sum()
     }
 
+    /// Connections that can carry requests.
+    fn up(&self) -> u64 {
+        let up = self.conns.iter();
+        up.filter(|conn| conn.phase == Phase::Active && conn.end.is_none())
+            .count() as u64
+    }
+
+    /// Connections on which at least one request was answered.
+    fn touched(&self) -> u64 {
+        let all = self.conns.iter().zip(&self.cold);
+        all.filter(|(conn, cold)| cold.has_answered || conn.has(flag::ANSWERED))
+            .count() as u64
+    }
+
     /// Requests that are due and not sent, in an open loop.
     fn queued(&self) -> u64 {
         let pending = self.conns.iter().filter_map(|conn| conn.pending.as_ref());
@@ -240,16 +269,23 @@ impl Worker<'_> {
         let mut stages = mem::take(&mut self.stages);
         stages.ledger.drain = self.record.books;
         stages.ledger.unfinished = self.in_flight();
+        stages.hold.touched = self.touched();
+        // The writer waits for it, and what follows may give this worker up.
+        self.record.log(None);
         let tally = stages.window.unwrap_or_else(|| self.record.tally.clone());
+        self.trouble.checked = self.record.checker.whole;
         let report = WorkerReport {
             ledger: stages.ledger,
             tally,
             windows: stages.windows.into_list(),
             trouble: mem::take(&mut self.trouble),
+            tls: self.record.tls.take(),
             cpu: stages.cpu,
+            hold: stages.hold,
             connected: self.have_been_up,
             silent: self.silent(),
             dropped: self.ring.dropped_cqes(),
+            overflows: self.overflows,
         };
         self.take_down();
         Ok(report)

@@ -50,7 +50,7 @@ fn merged() -> String {
 }
 
 /// Digits right after the first occurrence of `label`.
-fn digits_after(text: &str, label: &str) -> Option<u64> {
+pub(crate) fn digits_after(text: &str, label: &str) -> Option<u64> {
     let after = &text[text.find(label)? + label.len()..];
     let end = after
         .find(|c: char| !c.is_ascii_digit())

@@ -35,10 +35,6 @@ fn bad_values() {
 fn features_of_other_versions() {
     let url = "http://127.0.0.1:1/ws";
     refused(
-        &["ws://127.0.0.1:1/ws", "-c", "2"],
-        &["write it as http:// and give --ws"],
-    );
-    refused(
         &[url, "--ws-msg", "{RAND:2:1}"],
         &["--ws-msg has a bad placeholder", "min <= max"],
     );
@@ -50,10 +46,7 @@ fn features_of_other_versions() {
 fn targets() {
     refused(&[], &["no target", "http://localhost:8080/"]);
     refused(&["localhost:8080"], &["localhost:8080", "http://"]);
-    refused(
-        &["https://localhost/"],
-        &["https is not supported by this version"],
-    );
+    refused(&["ftp://localhost/"], &["ftp", "https"]);
     refused(
         &["http://no-such-host.invalid/"],
         &["cannot resolve host `no-such-host.invalid`"],

@@ -2,6 +2,7 @@
 
 use crate::{
     files::read,
+    raw_log,
     server::{OK, Server},
     tool::{number, run},
 };
@@ -37,6 +38,8 @@ fn gnu_parallel_starts_the_workers() {
             "{= $_ = seq() - 1 =}/2",
             "-o",
             "w{#}.json",
+            "--raw-log",
+            "w{#}.csv",
             ":::",
             "1",
             "2",
@@ -56,6 +59,9 @@ fn gnu_parallel_starts_the_workers() {
     let whole = read(path("run.json").as_ref());
     assert_eq!(number(&whole["connections"]), 5);
     assert_eq!(whole["workers"].as_array().unwrap().len(), 2);
+    let logs = ["w1.csv", "w2.csv"].map(|name| raw_log::answers(path(name).as_ref()));
+    let all: Vec<raw_log::Answer> = logs.into_iter().flatten().collect();
+    raw_log::is_the_sum(&whole, &all);
 }
 
 #[test]

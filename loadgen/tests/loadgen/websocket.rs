@@ -15,7 +15,7 @@ use std::{
 use tungstenite::handshake::derive_accept_key;
 
 /// A final text frame, as its first byte says.
-const TEXT: u8 = 0x81;
+pub(crate) const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
@@ -34,13 +34,13 @@ fn accepting(request: &[u8]) -> String {
     )
 }
 
-fn upgrade(connection: &mut Connection) -> io::Result<()> {
+pub(crate) fn upgrade(connection: &mut Connection) -> io::Result<()> {
     let request = connection.request()?;
     connection.write(accepting(&request).as_bytes())
 }
 
 /// A server's frame: no mask.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {
         short @ 0..126 => bytes.push(short as u8),
@@ -212,6 +212,15 @@ fn wrong_payloads() {
         assert_eq!(report["status"]["2xx"], 0);
         assert_eq!(report["counts"]["bad_body"], report["responses"]);
         assert!(number(&report["responses"]) > 0);
+        let one = &report["mismatches"][0];
+        assert_eq!(
+            (&one["kind"], &one["expected"], &one["got"]),
+            (&"echo".into(), &"hello".into(), &wrong.into())
+        );
+        assert_eq!(
+            number(&one["offset"]),
+            wrong.len().min(if wrong == "hello!" { 5 } else { 4 }) as u64
+        );
     }
 }
 
@@ -221,6 +230,7 @@ fn text_echoed_as_binary() {
     let report = invalid(&server, &[], "text messages were echoed as binary ones");
     assert_eq!(report["status"]["2xx"], 0);
     assert!(number(&report["errors_detail"]["wrong_opcode"]) > 0);
+    assert_eq!(report["mismatches"][0]["got"], "a binary message");
 }
 
 #[test]
@@ -266,6 +276,10 @@ fn echoes_out_of_order() {
     let report = invalid(&server, &varying, "echoes were out of order");
     assert_eq!(report["status"]["2xx"], 0, "{report:#}");
     assert!(number(&report["errors_detail"]["out_of_order"]) > 0);
+    let one = &report["mismatches"][0];
+    // Which connection was first is the machine's affair.
+    assert!((8..13).contains(&number(&one["offset"])), "{one:#}");
+    assert!(one["expected"].as_str().unwrap().starts_with("number 10"));
 }
 
 #[test]

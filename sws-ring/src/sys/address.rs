@@ -99,19 +99,30 @@ pub fn peer_address(fd: RawFd) -> Option<SocketAddr> {
     let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
     // SAFETY: both pointers are valid for the call, and `len` is the storage's size.
     let result = unsafe { libc::getpeername(fd, (&raw mut storage).cast(), &raw mut len) };
-    if result != 0 {
-        return None;
-    }
+    (result == 0).then(|| internet_address(&storage))?
+}
+
+/// The address of a socket on this side; `None` if it is neither IPv4 nor IPv6.
+pub fn local_address(fd: RawFd) -> Option<SocketAddr> {
+    // SAFETY: all-zero is a valid sockaddr_storage.
+    let mut storage: libc::sockaddr_storage = unsafe { mem::zeroed() };
+    let mut len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+    // SAFETY: both pointers are valid for the call, and `len` is the storage's size.
+    let result = unsafe { libc::getsockname(fd, (&raw mut storage).cast(), &raw mut len) };
+    (result == 0).then(|| internet_address(&storage))?
+}
+
+fn internet_address(storage: &libc::sockaddr_storage) -> Option<SocketAddr> {
     match libc::c_int::from(storage.ss_family) {
         libc::AF_INET => {
             // SAFETY: the family says what it is, and the storage is large and aligned enough for it.
-            let v4 = unsafe { (&raw const storage).cast::<libc::sockaddr_in>().read() };
+            let v4 = unsafe { (&raw const *storage).cast::<libc::sockaddr_in>().read() };
             let ip = Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr));
             Some(SocketAddr::from((ip, u16::from_be(v4.sin_port))))
         }
         libc::AF_INET6 => {
             // SAFETY: as above.
-            let v6 = unsafe { (&raw const storage).cast::<libc::sockaddr_in6>().read() };
+            let v6 = unsafe { (&raw const *storage).cast::<libc::sockaddr_in6>().read() };
             let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
             Some(SocketAddr::from((ip, u16::from_be(v6.sin6_port))))
         }
@@ -147,6 +158,10 @@ mod tests {
             let (server, _) = listener.accept().unwrap();
             assert_eq!(
                 peer_address(server.as_raw_fd()),
+                Some(client.local_addr().unwrap())
+            );
+            assert_eq!(
+                local_address(client.as_raw_fd()),
                 Some(client.local_addr().unwrap())
             );
             assert_eq!(peer_address(listener.as_raw_fd()), None);

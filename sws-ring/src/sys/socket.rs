@@ -55,6 +55,14 @@ pub fn shutdown_both(fd: RawFd) -> io::Result<()> {
     check(unsafe { libc::shutdown(fd, libc::SHUT_RDWR) })
 }
 
+/// Sends what the socket takes at once, and returns how many bytes that were. A peer that has gone raises no signal.
+pub fn send_now(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: the call reads `bytes` and is over when it returns.
+    let sent = unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
 /// Bytes that were sent and the peer has not acknowledged (`SIOCOUTQ`).
 pub fn send_queue(fd: RawFd) -> io::Result<u32> {
     let mut bytes: libc::c_int = 0;

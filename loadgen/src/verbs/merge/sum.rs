@@ -1,10 +1,11 @@
 //! Adds up results that belong together.
 
-use super::{belong::Together, open};
+use super::{belong::Together, hold, machines, open};
 use crate::{
     error::Failure,
     files::RunFile,
     histogram::Latencies,
+    mismatch::KEPT,
     report::{
         json::{Measured, Micros, Spectrum, rounded, steady},
         units::per,
@@ -14,7 +15,14 @@ use crate::{
 use serde_json::{Map, Value, json};
 
 /// Objects whose numbers are all sums.
-const COUNTS: [&str; 5] = ["status", "errors", "counts", "codes", "errors_detail"];
+const COUNTS: [&str; 6] = [
+    "status",
+    "errors",
+    "counts",
+    "codes",
+    "errors_detail",
+    "tls",
+];
 /// Sums at the top.
 const SUMS: [&str; 8] = [
     "connections",
@@ -46,11 +54,15 @@ pub(super) fn all(files: &[RunFile], together: &Together) -> Result<Value, Failu
     merged["bandwidth_bps"] = rounded(per(sum(&merged, "bytes_read"), seconds), 1e2).into();
     latencies(files, &mut merged)?;
     templates(files, &mut merged)?;
+    merged["mismatches"] = mismatches(files, together);
     let rows = windows(files, together)?;
     phases(files, together, &rows, &mut merged);
     merged["windows"] = json!(rows);
     load(files, &mut merged);
     client(files, &mut merged);
+    hold::sum(files, &mut merged);
+    machines::host(files, &mut merged);
+    machines::server(files, &mut merged);
     open::load(files, seconds, &mut merged);
     verdict(files, together, seconds, &mut merged);
     merged["id"] = format!("{}-merged", files[0].text("/id").unwrap_or("")).into();
@@ -103,6 +115,9 @@ fn latencies(files: &[RunFile], merged: &mut Value) -> Result<(), Failure> {
     latency["response"] = json!(response.as_ref().map(Measured::new));
     merged["latency"] = latency;
     merged["latency_us"] = json!(Micros::whole(headline));
+    if let Some(handshakes) = histogram(files, "/tls/handshake")? {
+        merged["tls"]["handshake"] = json!(Measured::new(&handshakes));
+    }
     Ok(())
 }
 
@@ -125,6 +140,23 @@ fn templates(files: &[RunFile], merged: &mut Value) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The first of all, with times since the first begin.
+fn mismatches(files: &[RunFile], together: &Together) -> Value {
+    let mut all = Vec::new();
+    for file in files {
+        let start = file.count("/phases/start_unix_ns").unwrap_or(0);
+        let late = start.saturating_sub(together.start) as i64;
+        for one in file.value["mismatches"].as_array().into_iter().flatten() {
+            let mut one = one.clone();
+            one["t_ns"] = (one["t_ns"].as_i64().unwrap_or(0) + late).into();
+            all.push(one);
+        }
+    }
+    all.sort_by_key(|one| one["t_ns"].as_i64());
+    all.truncate(KEPT);
+    all.into()
 }
 
 /// Rows are put together with the nearest of the first worker to begin.
@@ -217,6 +249,12 @@ fn client(files: &[RunFile], merged: &mut Value) {
     for key in ["busy_max", "cpus_busy"] {
         client[key] = numbers(key).into_iter().fold(0.0, f64::max).into();
     }
+    // The ceiling of all is known when that of each is.
+    let (ceilings, floors) = (numbers("ceiling_rps"), numbers("latency_floor_ns"));
+    let known = ceilings.len() == files.len();
+    client["ceiling_rps"] = json!(known.then(|| rounded(ceilings.iter().sum(), 1e2)));
+    client["latency_floor_ns"] =
+        json!(known.then(|| floors.into_iter().fold(0.0, f64::max) as u64));
     let micros = per(client["cpu_sec"].as_f64().unwrap_or(0.0) * 1e6, answers);
     client["cpu_us_per_answer"] = rounded(micros, 1e4).into();
     let all = |pointer: &str| files.iter().all(|file| file.flag(pointer) == Some(true));
@@ -298,4 +336,33 @@ fn worker(file: &RunFile) -> Value {
         "clock": file.value["client"]["clock"],
         "valid": file.value["verdict"]["valid"],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_answers_are_in_the_order_in_which_they_came() {
+        let file = |start: u64, times: &[i64]| {
+            let list: Vec<Value> = times.iter().map(|t_ns| json!({ "t_ns": t_ns })).collect();
+            RunFile {
+                path: "x.json".into(),
+                value: json!({ "phases": { "start_unix_ns": start }, "mismatches": list }),
+            }
+        };
+        let together = Together {
+            start: 1000,
+            end: 2000,
+            overlap: 1.0,
+        };
+        let files = [file(1000, &[-10, 20, 40, 50]), file(1005, &[-30, 30])];
+        let times: Vec<i64> = mismatches(&files, &together)
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["t_ns"].as_i64().unwrap())
+            .collect();
+        assert_eq!(times, [-25, -10, 20, 35, 40]);
+    }
 }

@@ -28,6 +28,7 @@ impl HeadCache {
                 status: 0,
                 body: BodyEnd::Length(0),
                 close: false,
+                accepted: true,
             },
             bytes: [0; Self::BYTES_MAX],
         }
@@ -37,6 +38,12 @@ impl HeadCache {
     #[must_use]
     pub fn kind(&self) -> RequestKind {
         self.kind
+    }
+
+    /// The remembered head, byte by byte; none if there was none yet, or none short enough.
+    #[must_use]
+    pub fn head(&self) -> Option<&[u8]> {
+        self.bytes.get(..self.len)
     }
 
     /// The remembered head and its length, when `input` begins with the same bytes.

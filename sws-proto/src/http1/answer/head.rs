@@ -23,6 +23,8 @@ pub(super) struct Head {
     pub body: BodyEnd,
     /// The connection carries no answer after this one.
     pub close: bool,
+    /// What the sink thinks of it.
+    pub accepted: bool,
 }
 
 impl Head {
@@ -208,6 +210,7 @@ fn judge(
         status,
         body,
         close,
+        accepted: true,
     })
 }
 

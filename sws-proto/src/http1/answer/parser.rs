@@ -13,10 +13,21 @@ pub struct Answer {
     pub status: u16,
     /// The connection carries no answer after this one.
     pub close: bool,
+    /// What [`BodySink::head`] said of its head.
+    pub accepted: bool,
 }
 
 /// Takes the decoded bytes of bodies. An answer's last piece comes before the answer is reported.
 pub trait BodySink {
+    /// Judges the head of an answer (no interim one), status line and last empty line included. A head that is equal to
+    /// the one that the [`HeadCache`] remembers is judged like that one without a call, so nothing but the bytes and
+    /// the cache may matter.
+    #[inline]
+    fn head(&mut self, head: &[u8]) -> bool {
+        let _ = head;
+        true
+    }
+
     /// Takes the next piece; never empty.
     fn data(&mut self, bytes: &[u8]);
 }
@@ -103,6 +114,7 @@ impl AnswerParser {
             return Ok(Some(Answer {
                 status: head.status,
                 close: head.close,
+                accepted: head.accepted,
             }));
         }
         self.advance_slowly(input, cache, sink)
@@ -138,7 +150,7 @@ impl AnswerParser {
     ) -> Result<Option<Answer>, AnswerError> {
         loop {
             if matches!(self.state, State::Head) {
-                let Some(head) = self.take_head(input, cache)? else {
+                let Some(head) = self.take_head(input, cache, sink)? else {
                     return Ok(None);
                 };
                 if head.is_interim() {
@@ -157,13 +169,14 @@ impl AnswerParser {
     }
 
     /// Takes one whole head, or all of `input` when that does not complete one.
-    fn take_head(
+    fn take_head<S: BodySink>(
         &mut self,
         input: &mut &[u8],
         cache: &mut HeadCache,
+        sink: &mut S,
     ) -> Result<Option<Head>, AnswerError> {
         if self.partial_len() > 0 {
-            return self.take_split_head(input, cache);
+            return self.take_split_head(input, cache, sink);
         }
         if let Some((head, len)) = cache.find(input) {
             *input = &input[len..];
@@ -171,7 +184,8 @@ impl AnswerParser {
         }
         match head::parse(input, cache.kind())? {
             Some((_, len)) if len > Self::HEAD_BYTES_MAX => Err(AnswerError::HeadTooLarge),
-            Some((head, len)) => {
+            Some((mut head, len)) => {
+                head.accepted = head.is_interim() || sink.head(&input[..len]);
                 cache.remember(&input[..len], head);
                 *input = &input[len..];
                 Ok(Some(head))
@@ -190,10 +204,11 @@ impl AnswerParser {
 
     /// Completes a head that began in an earlier piece. The end of the head is searched for before anything is
     /// parsed again, so that a head that comes byte by byte costs no quadratic time.
-    fn take_split_head(
+    fn take_split_head<S: BodySink>(
         &mut self,
         input: &mut &[u8],
         cache: &HeadCache,
+        sink: &mut S,
     ) -> Result<Option<Head>, AnswerError> {
         let Some(partial) = &mut self.partial else {
             return Ok(None);
@@ -215,7 +230,10 @@ impl AnswerParser {
             *input = &[];
             return Ok(None);
         };
-        let parsed = head::parse(&partial.bytes[..end], cache.kind())?;
+        let mut parsed = head::parse(&partial.bytes[..end], cache.kind())?;
+        if let Some((head, _)) = &mut parsed {
+            head.accepted = head.is_interim() || sink.head(&partial.bytes[..end]);
+        }
         partial.bytes.clear();
         *input = &input[end - kept..];
         match parsed {
@@ -229,6 +247,7 @@ impl AnswerParser {
         self.answer = Some(Answer {
             status: head.status,
             close: head.close,
+            accepted: head.accepted,
         });
         self.state = match head.body {
             BodyEnd::Length(len) => State::Length(len),
@@ -431,6 +450,53 @@ mod tests {
                 let (front, back) = stream.split_at(at);
                 let (_, end) = run(&[front, back], RequestKind::Ordinary);
                 assert_eq!(end, Err(error), "{at} of {:?}", stream.escape_ascii());
+            }
+        }
+    }
+
+    /// Accepts answers of which the server says its name.
+    struct Named;
+
+    impl BodySink for Named {
+        fn head(&mut self, head: &[u8]) -> bool {
+            assert!(head.ends_with(b"\r\n\r\n") && !head.starts_with(b"HTTP/1.1 1"));
+            memmem::find(head, b"Server: me").is_some()
+        }
+
+        fn data(&mut self, _: &[u8]) {}
+    }
+
+    #[test]
+    fn heads_are_judged_whether_they_are_remembered_split_or_long() {
+        let long = format!("X: {}\r\n", "x".repeat(600));
+        let answer = |fields: &str| {
+            format!(
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n{fields}Content-Length: 1\r\n\r\nx"
+            )
+        };
+        for padding in ["", long.as_str()] {
+            let yes = answer(&format!("{padding}Server: me\r\n"));
+            let no = answer(&format!("{padding}Server: other\r\n"));
+            let stream = [yes.as_str(), &yes, &no, &no, &yes].concat();
+            for size in [1, 7, 50, stream.len()] {
+                let mut cache = HeadCache::new(RequestKind::Ordinary);
+                let mut parser = AnswerParser::new();
+                let mut seen = Vec::new();
+                for mut piece in stream.as_bytes().chunks(size) {
+                    while !piece.is_empty() {
+                        let answer = parser.advance(&mut piece, &mut cache, &mut Named).unwrap();
+                        seen.extend(answer.map(|answer| answer.accepted));
+                    }
+                }
+                assert_eq!(seen, [true, true, false, false, true], "{size}");
+                let remembered = cache
+                    .head()
+                    .is_some_and(|head| head.ends_with(b"me\r\nContent-Length: 1\r\n\r\n"));
+                assert_eq!(
+                    remembered,
+                    padding.is_empty() && size == stream.len(),
+                    "{size}"
+                );
             }
         }
     }
