@@ -33,6 +33,7 @@ mod raw_log;
 mod record;
 mod report;
 mod rng;
+mod route;
 mod run;
 mod schedule;
 mod signals;

@@ -4,6 +4,7 @@ use crate::{
     args::{ARENA_MESSAGE, Args, WsMode},
     error::Failure,
     rng::Rng,
+    route::Route,
     socket::Upgrade,
     split::Share,
     target::Target,
@@ -38,7 +39,7 @@ impl Requests {
                     .into(),
             )
         })?;
-        let target = Target::from_url(url, args.unix.as_deref())?;
+        let target = Target::from_url(url, Route::new(args))?;
         match spoken(args, &target)? {
             Some(text) => {
                 let pushes = args.hold.ws_mode == Some(WsMode::Push);
@@ -98,9 +99,9 @@ fn from_flags(args: &Args, target: Target, setup: &Setup) -> Result<Requests, Fa
 }
 
 fn from_files(args: &Args, setup: &Setup) -> Result<Requests, Failure> {
-    let unix = args.unix.as_deref();
+    let route = Route::new(args);
     let url = args.url.as_deref();
-    let mut target = url.map(|url| Target::from_url(url, unix)).transpose()?;
+    let mut target = url.map(|url| Target::from_url(url, route)).transpose()?;
     if let Some(target) = &target {
         spoken(args, target)?;
     }
@@ -110,7 +111,7 @@ fn from_files(args: &Args, setup: &Setup) -> Result<Requests, Failure> {
         let request = fs::read(path)
             .map_err(|error| Failure::Usage(format!("cannot read the template {name}: {error}")))?;
         if target.is_none() {
-            target = Some(Target::from_request(&request, &name, unix)?);
+            target = Some(Target::from_request(&request, &name, route)?);
         }
         templates.push(Template::new(name, &request, setup)?);
     }

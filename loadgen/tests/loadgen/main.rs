@@ -27,6 +27,7 @@ mod rate;
 mod raw_log;
 mod recipes;
 mod requests;
+mod route;
 mod schema;
 mod server;
 mod server_side;
