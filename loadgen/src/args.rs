@@ -3,6 +3,7 @@
 mod checks;
 mod hold;
 mod requests;
+pub(crate) mod route;
 mod server;
 pub(crate) mod tls;
 
@@ -250,6 +251,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub request: Requests,
+
+    #[command(flatten)]
+    pub names: route::Names,
 
     #[command(flatten)]
     pub tls: tls::TlsOptions,

@@ -79,7 +79,7 @@ pub(crate) mod flag {
     pub(crate) const CONNECTING: u16 = 8;
     /// A send failed; the receive will tell how the connection ended.
     pub(crate) const SEND_BROKEN: u16 = 16;
-    /// The server said that the last answer is the last one.
+    /// The last answer is the last one: the server said so, or nothing more can be encrypted.
     pub(crate) const LAST_ANSWER: u16 = 32;
     /// At least one request was answered.
     pub(crate) const ANSWERED: u16 = 64;
@@ -490,6 +490,7 @@ impl Conn {
                 books.timed_out += lost;
                 trouble.stuck += 1;
             }
+            End::Tls if self.phase == Phase::Securing => trouble.handshakes_failed += 1,
             End::Tls => {
                 books.lost += lost;
                 trouble.tls += 1;

@@ -34,6 +34,7 @@ mod record;
 mod report;
 mod rng;
 mod rotation;
+mod route;
 mod run;
 mod schedule;
 mod signals;

@@ -1,11 +1,7 @@
 //! Where the requests go.
 
-use crate::error::Failure;
-use std::{
-    fmt,
-    net::{SocketAddr, ToSocketAddrs},
-    path::{Path, PathBuf},
-};
+use crate::{error::Failure, route::Route};
+use std::{fmt, net::SocketAddr, path::PathBuf};
 use sws_ring::sys::SocketAddress;
 
 /// Ports of URLs that name none (RFC 9110 §4.2).
@@ -81,8 +77,8 @@ struct Parts {
 
 impl Target {
     /// Reads and resolves `http://host[:port][/path][?query]`, or the same with https, ws or wss.
-    pub(crate) fn from_url(url: &str, unix: Option<&Path>) -> Result<Self, Failure> {
-        parse_url(url)?.at(unix)
+    pub(crate) fn from_url(url: &str, route: Route<'_>) -> Result<Self, Failure> {
+        parse_url(url)?.at(route)
     }
 
     /// Reads a URL of HTTP; nothing is looked up.
@@ -110,7 +106,7 @@ impl Target {
     pub(crate) fn from_request(
         request: &[u8],
         file: &str,
-        unix: Option<&Path>,
+        route: Route<'_>,
     ) -> Result<Self, Failure> {
         let host = host_field(request).ok_or_else(|| {
             Failure::Usage(format!(
@@ -129,17 +125,14 @@ impl Target {
             port: port.unwrap_or(PORT),
             path: "/".into(),
         }
-        .at(unix)
+        .at(route)
     }
 }
 
 impl Parts {
-    /// The target, at a socket or at the host that the URL names.
-    fn at(self, unix: Option<&Path>) -> Result<Target, Failure> {
-        let address = match unix {
-            Some(path) => Address::Unix(path.into()),
-            None => Address::Ip(self.resolve()?),
-        };
+    /// The target, at what the host leads to.
+    fn at(self, route: Route<'_>) -> Result<Target, Failure> {
+        let address = route.address(&self.host, self.port)?;
         Ok(Target {
             authority: self.authority(),
             secure: self.secure,
@@ -162,26 +155,6 @@ impl Parts {
         } else {
             format!("{host}:{}", self.port)
         }
-    }
-
-    /// Looks the name up. IPv4 is preferred, as most servers under test listen there.
-    fn resolve(&self) -> Result<SocketAddr, Failure> {
-        let unresolved = |why: &str| {
-            Failure::Usage(format!(
-                "cannot resolve host `{}`: {why}; check the name, or give an address such as 127.0.0.1",
-                self.host
-            ))
-        };
-        let addresses: Vec<SocketAddr> = (self.host.as_str(), self.port)
-            .to_socket_addrs()
-            .map_err(|error| unresolved(&error.to_string()))?
-            .collect();
-        addresses
-            .iter()
-            .find(|address| address.is_ipv4())
-            .or_else(|| addresses.first())
-            .copied()
-            .ok_or_else(|| unresolved("it has no address"))
     }
 }
 
@@ -279,13 +252,15 @@ fn host_field(request: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Args;
+    use clap::Parser;
 
     fn target(url: &str) -> Target {
-        Target::from_url(url, None).unwrap()
+        Target::from_url(url, Route::DIRECT).unwrap()
     }
 
     fn refusal(url: &str) -> String {
-        match Target::from_url(url, None) {
+        match Target::from_url(url, Route::DIRECT) {
             Err(Failure::Usage(text)) => text,
             other => panic!("{url}: {other:?}"),
         }
@@ -355,7 +330,8 @@ mod tests {
     #[test]
     fn a_socket_needs_no_name() {
         let url = "http://no-such-host.invalid/x";
-        let found = Target::from_url(url, Some(Path::new("/run/x"))).unwrap();
+        let args = Args::try_parse_from(["loadgen", "--unix", "/run/x"]).unwrap();
+        let found = Target::from_url(url, Route::new(&args)).unwrap();
         assert_eq!(found.authority, "no-such-host.invalid");
         assert_eq!(found.address.to_string(), "unix:/run/x");
     }
@@ -388,8 +364,10 @@ mod tests {
     #[test]
     fn a_template_s_host_names_the_target() {
         let request = b"GET / HTTP/1.1\r\nAccept: x\r\nhOsT:  127.0.0.1:8080 \r\n\r\nHost: no";
-        let found = Target::from_request(request, "f", None).unwrap();
+        let found = Target::from_request(request, "f", Route::DIRECT).unwrap();
         assert_eq!(found.address.to_string(), "127.0.0.1:8080");
-        assert!(Target::from_request(b"GET / HTTP/1.1\r\n\r\nHost: body", "f", None).is_err());
+        assert!(
+            Target::from_request(b"GET / HTTP/1.1\r\n\r\nHost: body", "f", Route::DIRECT).is_err()
+        );
     }
 }

@@ -43,6 +43,9 @@ pub(crate) trait Session: fmt::Debug {
     /// Whether the peer has said that nothing follows (close_notify). An end without that may have been forged.
     fn is_closed_by_peer(&self) -> bool;
 
+    /// Whether the keys have served for about as long as they may, and no others can be had.
+    fn is_worn_out(&self) -> bool;
+
     /// Has close_notify sent.
     fn close(&mut self);
 }

@@ -17,7 +17,9 @@ pub(crate) struct Trouble {
     pub closed_early: u64,
     /// Connections that broke while the server owed answers (reset, mostly).
     pub broken: u64,
-    /// Connections that ended because of TLS, in the handshake or later; the tally of TLS has their kinds.
+    /// Handshakes of TLS that failed; its own tally has the kinds.
+    pub handshakes_failed: u64,
+    /// Connections that ended because of TLS later than that.
     pub tls: u64,
     /// Sends that failed; the connection's end is counted as well.
     pub send_failed: u64,
@@ -56,7 +58,7 @@ pub(crate) struct Trouble {
 impl Trouble {
     /// Connections that could not be made.
     pub(crate) fn connects_failed(&self) -> u64 {
-        self.connect.values().sum()
+        self.connect.values().sum::<u64>() + self.handshakes_failed
     }
 
     /// An answer to the opening handshake was none.
@@ -132,6 +134,7 @@ impl AddAssign<&Self> for Trouble {
         }
         self.closed_early += other.closed_early;
         self.broken += other.broken;
+        self.handshakes_failed += other.handshakes_failed;
         self.tls += other.tls;
         self.send_failed += other.send_failed;
         self.stuck += other.stuck;

@@ -64,6 +64,10 @@ impl Conn {
         if tls.session.has_output() {
             self.flags |= flag::CONTROL;
         }
+        if tls.session.is_worn_out() && self.sent == self.to_send && !self.has(flag::SENDING) {
+            // Then this connection ends as if the server had announced it, and another one follows.
+            self.flags |= flag::LAST_ANSWER;
+        }
         let is_closed = tls.session.is_closed_by_peer();
         self.tls = Some(tls);
         match received {
@@ -154,3 +158,6 @@ impl Conn {
         self.tls = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! A summary in Markdown, short enough for a comment.
 
 use super::RunFile;
-use crate::report::units;
+use crate::report::{self, units};
 use std::io::{self, Write};
 
 /// Notes in full; more are counted.
@@ -36,6 +36,9 @@ fn one(out: &mut dyn Write, run: &RunFile) -> io::Result<()> {
         model(run),
         number("/elapsed_sec"),
     )?;
+    if let Some(tls) = report::tls::sentence(run) {
+        writeln!(out, "{}\n", escaped(&tls))?;
+    }
     writeln!(
         out,
         "| throughput | p50 | p90 | p99 | p99.9 | max | errors | client CPU/answer |"

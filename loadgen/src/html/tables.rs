@@ -1,7 +1,11 @@
 //! The numbers behind the charts, and what else a reader has to know.
 
 use super::{Group, group_name};
-use crate::{files::RunFile, report::units, windows::Row};
+use crate::{
+    files::RunFile,
+    report::{self, units},
+    windows::Row,
+};
 use maud::{Markup, html};
 
 fn nanos(value: Option<u64>) -> String {
@@ -234,6 +238,7 @@ pub(super) fn how(runs: &[RunFile]) -> Markup {
                 (run.text("/id").unwrap_or("")) " · loadgen " (run.text("/version").unwrap_or("?"))
                 " · seed " (run.count("/load/seed").unwrap_or(0))
             }
+            @if let Some(tls) = report::tls::sentence(run) { p.soft { (tls) } }
             pre { (run.texts("/argv").into_iter().map(quoted).collect::<Vec<_>>().join(" ")) }
         }
         div.scroll {

@@ -1,10 +1,7 @@
 //! Lists of requests: URLs, or targets in the format that vegeta reads.
 
-use crate::{args::Requests, error::Failure, target::Target, template::Form};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use crate::{args::Requests, error::Failure, route::Route, target::Target, template::Form};
+use std::{fs, path::PathBuf};
 
 /// Requests of a file, in its order.
 #[derive(Debug)]
@@ -119,7 +116,7 @@ impl Listed {
         self,
         base: Option<Target>,
         flags: &Requests,
-        unix: Option<&Path>,
+        route: Route<'_>,
     ) -> Result<(Target, Vec<Named>), Failure> {
         let all_of_one = base.is_none();
         let mut target = base;
@@ -143,7 +140,7 @@ impl Listed {
             .map_err(|error| at(error.to_string()))?;
             let target = match &mut target {
                 Some(target) => target,
-                none => none.insert(Target::from_url(&entry.url, unix)?),
+                none => none.insert(Target::from_url(&entry.url, route)?),
             };
             if target.secure != place.secure {
                 return Err(at(

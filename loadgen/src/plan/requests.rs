@@ -6,6 +6,7 @@ use crate::{
     error::Failure,
     rng::Rng,
     rotation::{Rotate, Rotation},
+    route::Route,
     socket::Upgrade,
     split::Share,
     target::Target,
@@ -74,7 +75,7 @@ impl Requests {
                     .into(),
             )
         })?;
-        let target = Target::from_url(url, args.unix.as_deref())?;
+        let target = Target::from_url(url, Route::new(args))?;
         match spoken(args, &target)? {
             Some(text) => {
                 let pushes = args.hold.ws_mode == Some(WsMode::Push);
@@ -161,9 +162,9 @@ fn from_flags(args: &Args, target: Target, setup: &Setup<'_>) -> Result<Requests
 }
 
 fn from_files(args: &Args, setup: &Setup<'_>, rotate: Rotate) -> Result<Requests, Failure> {
-    let unix = args.unix.as_deref();
+    let route = Route::new(args);
     let url = args.url.as_deref();
-    let mut target = url.map(|url| Target::from_url(url, unix)).transpose()?;
+    let mut target = url.map(|url| Target::from_url(url, route)).transpose()?;
     if let Some(target) = &target {
         spoken(args, target)?;
     }
@@ -175,7 +176,7 @@ fn from_files(args: &Args, setup: &Setup<'_>, rotate: Rotate) -> Result<Requests
         let request = fs::read(path)
             .map_err(|error| Failure::Usage(format!("cannot read the template {name}: {error}")))?;
         if target.is_none() {
-            target = Some(Target::from_request(&request, &name, unix)?);
+            target = Some(Target::from_request(&request, &name, route)?);
         }
         templates.push(Template::new(name, &request, setup)?);
         weights.push(weight);
@@ -215,13 +216,13 @@ fn from_list(
     setup: &Setup<'_>,
     rotate: Rotate,
 ) -> Result<Requests, Failure> {
-    let unix = args.unix.as_deref();
+    let route = Route::new(args);
     let base = args.url.as_deref();
-    let base = base.map(|url| Target::from_url(url, unix)).transpose()?;
+    let base = base.map(|url| Target::from_url(url, route)).transpose()?;
     if let Some(base) = &base {
         spoken(args, base)?;
     }
-    let (target, requests) = listed.requests(base, &args.request, unix)?;
+    let (target, requests) = listed.requests(base, &args.request, route)?;
     let setup = setup.with_length();
     let templates = requests
         .into_iter()

@@ -85,6 +85,8 @@ struct Report<'a> {
     schema: &'a str,
     id: &'a str,
     argv: &'a [String],
+    /// What was connected to.
+    address: String,
     /// Hash of what was asked for; the same for all workers of a run.
     config: &'a str,
     labels: &'a BTreeMap<String, String>,
@@ -447,6 +449,7 @@ impl<'a> Report<'a> {
             load: Load::new(plan, outcome, verdict),
             id: &session.id,
             argv: &session.argv,
+            address: plan.target.address.to_string(),
             config: &session.config,
             labels: &session.labels,
             worker: plan.share.map(|Share { index, of }| Worker { index, of }),

@@ -4,8 +4,9 @@ use super::{
     json::Measured,
     units::{latency, per},
 };
-use crate::{plan::Plan, run::Outcome, tls::Tally};
+use crate::{files::RunFile, plan::Plan, run::Outcome, tls::Tally};
 use serde::Serialize;
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     io::{self, Write},
@@ -133,6 +134,25 @@ fn agreed(tally: &Tally) -> String {
     }
     let part = per(count as f64 * 100.0, all as f64);
     format!("{version} {suite} ({part:.0}%)")
+}
+
+/// What a result says, in one line; `None` for one without TLS.
+pub(crate) fn sentence(run: &RunFile) -> Option<String> {
+    let names = |pointer: &str| {
+        let counts = run.value.pointer(pointer).and_then(Value::as_object);
+        let names = counts.into_iter().flatten().map(|(name, _)| name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let full = run.count("/tls/full")?;
+    let count = |pointer: &str| run.count(pointer).unwrap_or(0);
+    Some(format!(
+        "TLS: {} · {} · {full} full and {} resumed handshakes, p50 {}, p99 {}",
+        names("/tls/versions"),
+        names("/tls/cipher_suites"),
+        count("/tls/resumed"),
+        latency(count("/tls/handshake/p50")),
+        latency(count("/tls/handshake/p99")),
+    ))
 }
 
 /// For the verdict.

@@ -29,6 +29,7 @@ mod raw_log;
 mod recipes;
 mod requests;
 mod rotation;
+mod route;
 mod schema;
 mod server;
 mod server_side;

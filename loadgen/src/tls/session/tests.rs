@@ -194,3 +194,21 @@ fn secrets_are_not_printed() {
     let printed = format!("{client:?}");
     assert!(printed.contains("Tickets { max: 2, .. }"), "{printed}");
 }
+
+/// Takes a while: 2^24 records.
+#[test]
+#[ignore = "takes a minute"]
+fn keys_wear_out_before_the_library_stops() {
+    let client = Client::new(&options("-k --tls 1.2"), "localhost").unwrap();
+    let mut pair = Pair::new(&client, &server(), usize::MAX);
+    let mut ciphertext = Vec::new();
+    while !pair.client.is_worn_out() {
+        ciphertext.clear();
+        pair.client.send(b"x", &mut ciphertext);
+    }
+    for _ in 0..1000 {
+        ciphertext.clear();
+        pair.client.send(b"x", &mut ciphertext);
+        assert_eq!(ciphertext[0], 23, "application data and no alert");
+    }
+}

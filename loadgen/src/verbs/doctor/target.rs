@@ -3,6 +3,7 @@
 use super::Finding;
 use crate::{
     report::units::latency,
+    route::Route,
     target::{Address, Target},
 };
 use std::{
@@ -13,7 +14,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn check(url: &str) -> Vec<Finding> {
-    let target = match Target::from_url(url, None) {
+    let target = match Target::from_url(url, Route::DIRECT) {
         Ok(target) => target,
         Err(error) => {
             let fix = "write it like http://localhost:8080/path";
