@@ -2,12 +2,13 @@
 
 mod checks;
 mod hold;
+mod live;
 mod requests;
 pub(crate) mod route;
 mod server;
 pub(crate) mod tls;
 
-pub(crate) use self::{checks::Checks, server::Server};
+pub(crate) use self::{checks::Checks, live::Live, server::Server};
 
 use crate::{
     duration, files,
@@ -262,7 +263,7 @@ pub(crate) struct Args {
     pub output: files::Options,
 
     #[command(flatten)]
-    pub unsupported: Unsupported,
+    pub live: Live,
 }
 
 /// How a connection is closed that has carried what it may.
@@ -281,17 +282,6 @@ pub(crate) enum Reconnect {
     /// After a pause, whatever happened
     Backoff,
     Never,
-}
-
-/// Flags of other versions, known only to refuse them by name.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Unsupported {
-    #[arg(long, hide = true)]
-    tui: bool,
-    #[arg(short, long, hide = true, value_name = "N")]
-    buckets: Option<String>,
-    #[arg(long, hide = true)]
-    clear_history: bool,
 }
 
 impl Args {
@@ -327,20 +317,6 @@ impl Args {
             None => (self.ws || self.hold.ws_mode.is_some()).then_some(ARENA_MESSAGE),
             given => given.as_deref(),
         }
-    }
-}
-
-impl Unsupported {
-    /// The first flag that was given although this version cannot do what it asks for.
-    pub(crate) fn given(&self) -> Option<(&'static str, &'static str)> {
-        let flags = [
-            (self.tui, "--tui", "a live display"),
-            (self.buckets.is_some(), "--buckets", "a live display"),
-            (self.clear_history, "--clear-history", "a history of runs"),
-        ];
-        flags
-            .into_iter()
-            .find_map(|(given, flag, what)| given.then_some((flag, what)))
     }
 }
 
@@ -472,6 +448,8 @@ mod tests {
             ("http://h --rate 0", "--rate"),
             ("http://h --arrival x", "--arrival"),
             ("http://h --deadline 0", "--deadline"),
+            ("http://h --tui -b 1", "--buckets"),
+            ("http://h --tui --quiet", "--quiet"),
             ("http://h --frobnicate", "--frobnicate"),
             ("http://h http://i", "http://i"),
             ("http://h --ws --raw x", "--raw"),
@@ -481,21 +459,6 @@ mod tests {
             let error = parse(line).unwrap_err();
             assert!(error.contains(flag), "{line}: {error}");
         }
-    }
-
-    #[test]
-    fn flags_of_other_versions_are_known() {
-        let given = |line: &str| {
-            parse(line)
-                .unwrap()
-                .unsupported
-                .given()
-                .map(|(flag, _)| flag)
-        };
-        assert_eq!(given("http://h"), None);
-        assert_eq!(given("http://h --ws"), None);
-        assert_eq!(given("http://h --tui -b 20"), Some("--tui"));
-        assert_eq!(given("http://h -b 20"), Some("--buckets"));
     }
 
     #[test]

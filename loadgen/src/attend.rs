@@ -1,7 +1,9 @@
-//! What the main thread does while the others make the load: wait for signals, and look at the machine when it is time.
+//! What the main thread does while the others make the load: wait for signals, look at the machine when it is time, and show how it
+//! goes.
 
 use crate::{
-    clock::{self, Nanos},
+    clock::{self, NEVER, Nanos},
+    live::Live,
     signals::{Signals, Stop},
     watch::{Watch, Watched},
 };
@@ -12,16 +14,24 @@ use std::time::Duration;
 pub(crate) struct Attendant<'s> {
     signals: &'s Signals,
     watch: Watch,
+    live: Option<Live<'s>>,
 }
 
 impl<'s> Attendant<'s> {
-    pub(crate) fn new(signals: &'s Signals, watch: Watch) -> Self {
-        Self { signals, watch }
+    pub(crate) fn new(signals: &'s Signals, watch: Watch, live: Option<Live<'s>>) -> Self {
+        Self {
+            signals,
+            watch,
+            live,
+        }
     }
 
     /// The window will begin then.
     pub(crate) fn announce(&mut self, start: Nanos) {
         self.watch.announce(start);
+        if let Some(live) = &mut self.live {
+            live.announce(start);
+        }
     }
 
     /// Waits for a stop signal, at most this long, and does meanwhile what falls due.
@@ -30,7 +40,13 @@ impl<'s> Attendant<'s> {
         loop {
             let now = clock::now();
             self.watch.turn(now);
-            let next = self.watch.due().min(until);
+            if let Some(live) = &mut self.live
+                && let Some(stop) = live.turn(now, self.watch.latest())
+            {
+                return Some(stop);
+            }
+            let shown = self.live.as_ref().map_or(NEVER, Live::due);
+            let next = self.watch.due().min(shown).min(until);
             let left = Duration::from_nanos(next.saturating_sub(clock::now()));
             let stop = self.signals.wait(left);
             if stop.is_some() || clock::now() >= until {

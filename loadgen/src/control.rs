@@ -1,6 +1,9 @@
 //! How the main thread and the workers agree on the borders of the run.
 
-use crate::clock::{NEVER, Nanos};
+use crate::{
+    clock::{NEVER, Nanos},
+    live::Board,
+};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Shared by all threads. The borders are set a little before they are due, and a worker compares them with
@@ -19,11 +22,13 @@ pub(crate) struct Control {
     /// Workers that have sent all that they should and have nothing in flight, and when the last was so far.
     done: AtomicU32,
     done_at: AtomicU64,
+    /// When the run is shown while it goes on.
+    board: Option<Board>,
 }
 
 impl Control {
     /// Nothing is due yet.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(board: Option<Board>) -> Self {
         Self {
             origin: AtomicU64::new(NEVER),
             start: AtomicU64::new(NEVER),
@@ -33,7 +38,12 @@ impl Control {
             failed: AtomicBool::new(false),
             done: AtomicU32::new(0),
             done_at: AtomicU64::new(0),
+            board,
         }
+    }
+
+    pub(crate) fn board(&self) -> Option<&Board> {
+        self.board.as_ref()
     }
 
     /// Sets when the schedule of an open loop begins, and with it the borders of the window.

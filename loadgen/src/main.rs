@@ -24,6 +24,7 @@ mod histogram;
 mod hold;
 mod html;
 mod inflight;
+mod live;
 mod machine;
 mod mismatch;
 mod pending;
@@ -86,8 +87,16 @@ fn measure() -> Result<u8, Failure> {
     let mut command = Args::command();
     let matches = command.get_matches_mut();
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let options = args.output.clone();
-    let plan = Plan::new(args, |note| eprintln!("loadgen: note: {note}"))?;
+    let (options, quiet) = (args.output.clone(), args.live.quiet);
+    if args.live.clear_history {
+        println!("loadgen keeps no history of runs: there is nothing to clear");
+        return Ok(error::exit::OK);
+    }
+    let plan = Plan::new(args, |note| {
+        if !quiet {
+            eprintln!("loadgen: note: {note}");
+        }
+    })?;
     let session = Session::new(&command, &matches, &options, &plan);
     if options.strict && plan.start_at.is_some() {
         session.host.clock.demand()?;
@@ -96,7 +105,7 @@ fn measure() -> Result<u8, Failure> {
     let log = RawLog::maybe(&options.raw_log)?;
     let signals = Signals::hold();
     let log = log.map(RawLog::start).transpose()?;
-    if !plan.json {
+    if !plan.json && !quiet {
         report::text::banner(&mut io::stdout().lock(), &plan).map_err(Failure::Output)?;
     }
     let outcome = run::run(&plan, &signals, log.as_ref());

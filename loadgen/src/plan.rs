@@ -8,6 +8,7 @@ use crate::{
     checks::Checks,
     error::Failure,
     hold::Hold,
+    live::Display,
     rate::{Arrival, Rate, Schedule},
     rotation::Rotation,
     socket::Upgrade,
@@ -92,6 +93,8 @@ pub(crate) struct Plan {
     pub interval: Duration,
     /// Where it runs on this machine and is watched.
     pub server: Option<Server>,
+    /// What is shown while it goes on.
+    pub display: Display,
     pub json: bool,
     pub template_latency: bool,
 }
@@ -120,11 +123,6 @@ impl Plan {
     /// Reads files, resolves the target and checks limits. `note` is called for what is worth knowing but no
     /// error.
     pub(crate) fn new(args: Args, mut note: impl FnMut(String)) -> Result<Self, Failure> {
-        if let Some((flag, what)) = args.unsupported.given() {
-            return Err(Failure::Usage(format!(
-                "{flag}: {what} is not supported by this version"
-            )));
-        }
         let (share, connections) = part(&args)?;
         let seed = args.seed.unwrap_or_else(draw_seed);
         let requests::Requests {
@@ -197,6 +195,7 @@ impl Plan {
             send_buffer: args.send_buf,
             interval: args.output.interval,
             server: Server::find(&args.server).map_err(Failure::Usage)?,
+            display: args.live.display().map_err(Failure::Usage)?,
             json: args.json,
             template_latency: args.per_tpl_latency,
         })

@@ -7,6 +7,7 @@ use crate::{
     control::Control,
     error::Failure,
     hold::{self, Memory},
+    live::{Board, Display, Live},
     plan::{Plan, Warmup},
     raw_log,
     record::Tally,
@@ -88,10 +89,15 @@ pub(crate) fn run(
 ) -> Result<Outcome, Failure> {
     let features = Features::detect().map_err(|error| Failure::Machine(error.to_string()))?;
     let fire_and_forget = features.fire_and_forget && !plan.tracked_sends;
-    let control = Control::new();
     let memory_before = Memory::now();
+    let board = (plan.display != Display::Nothing).then(|| Board::new(plan.threads));
+    let control = Control::new(board);
     let watch = Watch::new(plan.server.clone(), plan.interval);
-    let mut attendant = Attendant::new(signals, watch);
+    let live = match control.board() {
+        Some(board) => Live::new(plan, board)?,
+        None => None,
+    };
+    let mut attendant = Attendant::new(signals, watch, live);
     let early = plan.start_at.and_then(|at| {
         let lead = start_at::lead(plan.warmup, plan.opening());
         let begin = start_at::instant(at).saturating_sub(clock::nanos(lead));

@@ -10,7 +10,7 @@ mod processes;
 mod server;
 
 pub(crate) use host::{HostUse, Network};
-pub(crate) use server::{Server, ServerUse};
+pub(crate) use server::{Sample, Server, ServerUse};
 
 use crate::clock::{self, NEVER, Nanos};
 use meter::Meter;
@@ -74,6 +74,11 @@ impl Watch {
             Some(_) => self.due + self.interval * ((now - self.due) / self.interval + 1),
             None => NEVER,
         };
+    }
+
+    /// The server when it was last looked at.
+    pub(crate) fn latest(&self) -> Option<&Sample> {
+        self.server.as_ref()?.latest()
     }
 
     fn begin(&mut self) {

@@ -116,6 +116,11 @@ impl Windows {
         latencies.clear();
     }
 
+    /// Latencies of the window that was closed last.
+    pub(crate) fn last_latencies(&self) -> Option<&Packed> {
+        self.list.last().map(|window| &window.latencies)
+    }
+
     /// All windows.
     pub(crate) fn into_list(self) -> Vec<Window> {
         self.list

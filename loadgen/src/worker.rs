@@ -10,6 +10,7 @@ mod fill;
 mod lifecycle;
 mod pace;
 mod pauses;
+mod publish;
 mod stages;
 
 use crate::{
@@ -77,6 +78,9 @@ pub(crate) struct Worker<'p> {
     buffers: BufRing,
     plan: &'p Plan,
     control: &'p Control,
+    number: u32,
+    /// CPU time when the figures were last put up to be shown.
+    published: Option<stages::CpuUse>,
     /// Number of the first connection in the whole run.
     first: u32,
     conns: Vec<Conn>,
@@ -149,6 +153,8 @@ impl<'p> Worker<'p> {
             buffers,
             plan,
             control,
+            number,
+            published: None,
             first,
             conns: (0..count)
                 .map(|index| Conn::new(first + index, plan.rotation.template(turn(index)), plan))

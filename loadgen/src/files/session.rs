@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Arguments that may differ between the workers of one run, besides those of [`Options`].
-const OF_ONE_WORKER: [&str; 7] = [
+const OF_ONE_WORKER: [&str; 12] = [
     "worker",
     "start_at",
     "cpus",
@@ -20,6 +20,11 @@ const OF_ONE_WORKER: [&str; 7] = [
     "server_pid",
     "server_cgroup",
     "server_container",
+    "tui",
+    "buckets",
+    "plain",
+    "quiet",
+    "clear_history",
 ];
 
 /// What result files say about the run itself.
@@ -146,7 +151,7 @@ mod tests {
             "http://h --connections=5 -d 10s",
             "http://h -c 5 -o a.json --hlog x --label a=b --json",
             "http://h -c 5 --cpus 0-3",
-            "http://h -c 5 --server-pid 1",
+            "http://h -c 5 --server-pid 1 --quiet -b 20",
         ] {
             assert_eq!(hash(same), plain, "{same}");
         }

@@ -93,6 +93,10 @@ impl Meter {
         });
     }
 
+    pub(super) fn latest(&self) -> Option<&Sample> {
+        self.samples.last()
+    }
+
     fn group_cpu(&self) -> Option<Cpu> {
         self.server.group.as_ref()?.cpu()
     }

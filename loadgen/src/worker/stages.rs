@@ -7,6 +7,7 @@ use crate::{
     clock::{self, Nanos},
     conn::{Phase, flag},
     error::Failure,
+    histogram::Packed,
     hold, raw_log,
     record::Tally,
     tls,
@@ -52,6 +53,16 @@ impl Stages {
     pub(super) fn is_draining(&self) -> bool {
         self.stage == Stage::Drain
     }
+
+    /// While the window is under way.
+    pub(super) fn cpu_at_begin(&self) -> CpuUse {
+        self.cpu
+    }
+
+    /// Of the window that ended last.
+    pub(super) fn last_latencies(&self) -> Option<&Packed> {
+        self.windows.last_latencies()
+    }
 }
 
 /// CPU time of a thread over the window.
@@ -65,7 +76,7 @@ pub(crate) struct CpuUse {
 
 impl CpuUse {
     /// A reading of the clocks now; two of them make a use.
-    fn reading(now: Nanos) -> Self {
+    pub(super) fn reading(now: Nanos) -> Self {
         let (user, system) = sys::thread_cpu_time();
         Self {
             user,
@@ -74,7 +85,7 @@ impl CpuUse {
         }
     }
 
-    fn since(self, earlier: Self) -> Self {
+    pub(super) fn since(self, earlier: Self) -> Self {
         Self {
             user: self.user.saturating_sub(earlier.user),
             system: self.system.saturating_sub(earlier.system),
@@ -130,6 +141,7 @@ impl Worker<'_> {
             self.next_stage(now);
         } else if now >= self.stages.windows.due() {
             self.stages.windows.turn(now, &mut self.record);
+            self.publish(now);
         }
     }
 

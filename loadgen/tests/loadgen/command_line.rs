@@ -39,7 +39,7 @@ fn features_of_other_versions() {
         &["--ws-msg has a bad placeholder", "min <= max"],
     );
     refused(&[url, "--ws", "--raw", "x"], &["--ws", "--raw"]);
-    refused(&[url, "--tui"], &["--tui", "not supported by this version"]);
+    refused(&[url, "--tui"], &["--tui", "is no terminal"]);
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod schema;
 mod server;
 mod server_side;
 mod signals;
+mod terminal;
 mod timed;
 mod tls;
 mod tls_server;
