@@ -3,12 +3,14 @@
 mod checks;
 mod hold;
 mod live;
+pub(crate) mod number;
 mod requests;
 pub(crate) mod route;
 mod server;
+mod spectrum;
 pub(crate) mod tls;
 
-pub(crate) use self::{checks::Checks, live::Live, server::Server};
+pub(crate) use self::{checks::Checks, live::Live, server::Server, spectrum::Percentile};
 
 use crate::{
     duration, files,
@@ -18,7 +20,7 @@ use crate::{
     start_at::StartAt,
     status::Expected,
 };
-use clap::{Parser, builder::RangedU64ValueParser};
+use clap::Parser;
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -70,7 +72,7 @@ Exit status:
 /// Keeps a fixed number of connections busy (closed loop), or sends at a fixed rate whether answers come or not
 /// (open loop, --rate). Checks every answer, and counts only what was answered inside the measured window.
 #[derive(Debug, Parser)]
-#[command(name = "loadgen", version, after_help = AFTER_HELP, args_override_self = true)]
+#[command(name = "loadgen", version, after_help = AFTER_HELP, args_override_self = true, mut_args(number::may_be_negative))]
 pub(crate) struct Args {
     /// Where to send to, as http://HOST:PORT/PATH; https, ws and wss are known as well. With --raw the path is not used, and without a URL the
     /// Host header of the first template names the target
@@ -93,23 +95,23 @@ pub(crate) struct Args {
     pub ws_msg: Option<String>,
 
     /// Connections, spread over the threads
-    #[arg(short, long, value_name = "N", default_value = "100", allow_negative_numbers = true,
-        value_parser = RangedU64ValueParser::<u32>::new().range(1..=CONNECTIONS_MAX))]
+    #[arg(short, long, value_name = "N", default_value = "100",
+        value_parser = number::whole::<u32>(1..=CONNECTIONS_MAX))]
     pub connections: u32,
 
     /// Threads; reduced to the number of connections when there are fewer of those
-    #[arg(short, long, value_name = "N", default_value = "1", allow_negative_numbers = true,
-        value_parser = RangedU64ValueParser::<u32>::new().range(1..=THREADS_MAX))]
+    #[arg(short, long, value_name = "N", default_value = "1",
+        value_parser = number::whole::<u32>(1..=THREADS_MAX))]
     pub threads: u32,
 
     /// How long to measure
-    #[arg(short, long, value_name = "TIME", default_value = "10s", allow_negative_numbers = true,
+    #[arg(short, long, value_name = "TIME", default_value = "10s",
         value_parser = duration::parse_positive)]
     pub duration: Duration,
 
     /// Stop when this many requests were sent and answered, or after the duration, whichever is first. Without -w
     /// nothing is sent before, so these are all
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'n', long, value_name = "N", value_parser = number::whole::<u64>(1..))]
     pub requests: Option<u64>,
 
     /// Pause of a connection between its last answer and its next request; T..T2 draws one each time
@@ -135,18 +137,12 @@ pub(crate) struct Args {
     pub deadline: Option<Duration>,
 
     /// Requests in flight on each connection
-    #[arg(short, long, value_name = "N", default_value = "1", allow_negative_numbers = true,
-        value_parser = RangedU64ValueParser::<u32>::new().range(1..=PIPELINE_MAX))]
+    #[arg(short, long, value_name = "N", default_value = "1",
+        value_parser = number::whole::<u32>(1..=PIPELINE_MAX))]
     pub pipeline: u32,
 
     /// Requests on a connection before it is closed (see --close) and opened again; 0 is no limit
-    #[arg(
-        short,
-        long,
-        value_name = "N",
-        default_value = "0",
-        allow_negative_numbers = true
-    )]
+    #[arg(short, long, value_name = "N", default_value = "0", value_parser = number::whole::<u64>(..))]
     pub requests_per_connection: u64,
 
     /// How connections are closed after -r requests. rst leaves nothing behind; fin is what browsers do, and leaves a
@@ -160,7 +156,7 @@ pub(crate) struct Args {
     pub reconnect: Reconnect,
 
     /// Connections opened per second, over all threads; by default as fast as they can be
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = number::whole::<u32>(1..))]
     pub connect_rate: Option<u32>,
 
     /// A connection that is not up after this long has failed. By default what --timeout says
@@ -179,7 +175,7 @@ pub(crate) struct Args {
     /// Expected status. 200 stands for its class, 2xx; =200 is exact, and so are the codes of a list like 200,304 or
     /// 2xx,304; any is any. Another one makes the exit status 1
     #[arg(short = 's', long = "expect-status", alias = "status", value_name = "STATUS",
-        default_value = "200", allow_negative_numbers = true, conflicts_with_all = ["ws", "ws_msg"])]
+        default_value = "200", conflicts_with_all = ["ws", "ws_msg"])]
     pub expect_status: Expected,
 
     #[command(flatten)]
@@ -216,12 +212,12 @@ pub(crate) struct Args {
     pub cpus: Option<Cpus>,
 
     /// Seed of the random placeholders; by default a new one is drawn and printed
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::whole::<u64>(..))]
     pub seed: Option<u64>,
 
     /// Bytes per receive buffer
-    #[arg(long, value_name = "BYTES", default_value = "4096", allow_negative_numbers = true,
-        value_parser = RangedU64ValueParser::<u32>::new().range(RECEIVE_BUFFER_RANGE))]
+    #[arg(long, value_name = "BYTES", default_value = "4096",
+        value_parser = number::whole::<u32>(RECEIVE_BUFFER_RANGE))]
     pub recv_buf: u32,
 
     /// Track every send to its completion. Slower; by default that is done only where the kernel fails the
@@ -230,8 +226,8 @@ pub(crate) struct Args {
     pub tracked_sends: bool,
 
     /// Bytes that may wait in each socket to be sent; by default the system decides
-    #[arg(long, value_name = "BYTES", allow_negative_numbers = true,
-        value_parser = RangedU64ValueParser::<u32>::new().range(1024..=1 << 30))]
+    #[arg(long, value_name = "BYTES",
+        value_parser = number::whole::<u32>(1024..=1 << 30))]
     pub send_buf: Option<u32>,
 
     /// Print one JSON object instead of text
@@ -264,6 +260,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub live: Live,
+
+    #[command(flatten)]
+    pub spectrum: spectrum::Spectrum,
 }
 
 /// How a connection is closed that has carried what it may.

@@ -1,6 +1,9 @@
 //! What ends the program before or instead of a report.
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 /// Why there is no report.
 #[derive(Debug)]
@@ -12,7 +15,7 @@ pub(crate) enum Failure {
     /// What would be measured could not be believed.
     Invalid(String),
     /// The report could not be written.
-    Output(std::io::Error),
+    Output(io::Error),
 }
 
 impl Failure {
@@ -36,6 +39,11 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Says something beside the report. That nobody can hear it is no reason to end.
+pub(crate) fn tell(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "loadgen: {text}");
+}
 
 /// Exit statuses.
 pub(crate) mod exit {

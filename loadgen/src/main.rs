@@ -59,14 +59,14 @@ mod worker;
 
 use crate::{
     args::Args,
-    error::Failure,
+    error::{Failure, exit, tell},
     files::{Files, Session},
     plan::Plan,
     raw_log::RawLog,
     signals::Signals,
     verdict::Verdict,
 };
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     match verbs::called().unwrap_or_else(measure) {
         Ok(exit_code) => ExitCode::from(exit_code),
         Err(failure) => {
-            eprintln!("loadgen: {failure}");
+            tell(&failure);
             ExitCode::from(failure.exit_code())
         }
     }
@@ -84,17 +84,18 @@ fn main() -> ExitCode {
 
 /// Does the run and reports it; the exit status says what it was worth.
 fn measure() -> Result<u8, Failure> {
-    let mut command = Args::command();
+    let mut command = verbs::whole();
     let matches = command.get_matches_mut();
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let (options, quiet) = (args.output.clone(), args.live.quiet);
     if args.live.clear_history {
-        println!("loadgen keeps no history of runs: there is nothing to clear");
-        return Ok(error::exit::OK);
+        let text = "loadgen keeps no history of runs: there is nothing to clear";
+        writeln!(io::stdout(), "{text}").map_err(Failure::Output)?;
+        return Ok(exit::OK);
     }
     let plan = Plan::new(args, |note| {
         if !quiet {
-            eprintln!("loadgen: note: {note}");
+            tell(format_args!("note: {note}"));
         }
     })?;
     let session = Session::new(&command, &matches, &options, &plan);

@@ -4,7 +4,7 @@ mod lists;
 mod requests;
 
 use crate::{
-    args::{Args, Close, Cpus, Reconnect},
+    args::{Args, Close, Cpus, Percentile, Reconnect},
     checks::Checks,
     error::Failure,
     hold::Hold,
@@ -93,6 +93,8 @@ pub(crate) struct Plan {
     pub interval: Duration,
     /// Where it runs on this machine and is watched.
     pub server: Option<Server>,
+    /// Percentiles to report beside the usual ones.
+    pub percentiles: Vec<Percentile>,
     /// What is shown while it goes on.
     pub display: Display,
     pub json: bool,
@@ -195,6 +197,7 @@ impl Plan {
             send_buffer: args.send_buf,
             interval: args.output.interval,
             server: Server::find(&args.server).map_err(Failure::Usage)?,
+            percentiles: args.spectrum.percentiles(),
             display: args.live.display().map_err(Failure::Usage)?,
             json: args.json,
             template_latency: args.per_tpl_latency,

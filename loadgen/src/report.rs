@@ -3,6 +3,7 @@
 pub(crate) mod json;
 mod machines;
 pub(crate) mod mismatches;
+pub(crate) mod spectrum;
 pub(crate) mod text;
 pub(crate) mod tls;
 pub(crate) mod units;

@@ -185,9 +185,7 @@ fn parse_url(url: &str) -> Result<Parts, Failure> {
         ));
     }
     let Some((host, port)) = split_authority(authority) else {
-        return usage(format!(
-            "`{url}`: `{authority}` is no host[:port]; write an IPv6 address as [::1]"
-        ));
+        return usage(format!("`{url}`: {}", why_no_authority(authority)));
     };
     if path.bytes().any(|byte| !matches!(byte, 0x21..=0x7e)) {
         return usage(format!(
@@ -234,6 +232,19 @@ fn split_authority(authority: &str) -> Option<(&str, Option<u16>)> {
         Some(_) => return None,
     };
     (!bad_host && port != Some(0)).then_some((host, port))
+}
+
+/// What is wrong with a host and port that are none.
+fn why_no_authority(authority: &str) -> String {
+    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if host.is_empty() {
+        "it names no host".into()
+    } else if digits && split_authority(host).is_some() {
+        format!("`{port}` is no port, from 1 to 65535")
+    } else {
+        format!("`{authority}` is no host[:port]; write an IPv6 address as [::1]")
+    }
 }
 
 /// The value of the first Host field of a request.
@@ -348,7 +359,7 @@ mod tests {
     fn refusals_say_what_to_do() {
         assert!(refusal("localhost:8080").contains("http://localhost:8080/path"));
         assert!(refusal("ftp://localhost").contains("unknown scheme"));
-        assert!(refusal("http://:80").contains("host[:port]"));
+        assert!(refusal("http://:80").contains("names no host"));
         assert!(refusal("http://h:99999").contains("host[:port]"));
         assert!(refusal("http://h:0").contains("host[:port]"));
         assert!(refusal("http://h:+1").contains("host[:port]"));

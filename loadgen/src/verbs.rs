@@ -1,14 +1,18 @@
 //! What can be done beside a run: with result files (`merge`, `compare`, `report`), and with this machine (`calibrate`,
-//! `doctor`).
+//! `doctor`), and for those who type command lines (`completions`, `man`).
 
 mod calibrate;
 mod compare;
+mod completions;
 mod doctor;
 mod merge;
 mod report;
 
-use crate::error::{Failure, exit};
-use clap::Parser;
+use crate::{
+    args::{self, number},
+    error::{Failure, exit},
+};
+use clap::{Command, CommandFactory, FromArgMatches, Parser};
 use std::env;
 
 /// Verbs beside that of a run, which needs none.
@@ -20,34 +24,80 @@ enum Verb {
     Report(report::Args),
     Calibrate(calibrate::Args),
     Doctor(doctor::Args),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
-const NAMES: [&str; 5] = ["merge", "compare", "report", "calibrate", "doctor"];
+const NAMES: [&str; 7] = [
+    "merge",
+    "compare",
+    "report",
+    "calibrate",
+    "doctor",
+    "completions",
+    "man",
+];
+
+/// The verbs only.
+fn verbs() -> Command {
+    Verb::command().mut_subcommands(|verb| verb.mut_args(number::may_be_negative))
+}
+
+/// A run and the verbs: what there is to type. It is described, not parsed: see [`called`].
+pub(crate) fn whole() -> Command {
+    let verbs = verbs();
+    let verbs = verbs.get_subcommands().cloned();
+    args::Args::command()
+        .subcommands(verbs)
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
+}
 
 /// Does what the first argument names; `None` when it names no verb, so that it is a run.
 pub(crate) fn called() -> Option<Result<u8, Failure>> {
     let first = env::args_os().nth(1)?;
-    if !NAMES.iter().any(|name| first == *name) {
-        return None;
+    let first = first.to_str()?;
+    if first == "help" {
+        let printed = whole().print_long_help();
+        return Some(printed.map(|()| exit::OK).map_err(Failure::Output));
     }
-    Some(match Verb::parse() {
+    if !NAMES.contains(&first) {
+        // No URL looks like this, and a host without http:// is none.
+        let is_word = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_lowercase());
+        return is_word.then(|| Err(Failure::Usage(unknown(first))));
+    }
+    Some(match parse() {
         Verb::Merge(args) => merge::merge(&args),
         Verb::Compare(args) => compare::compare(&args).map(|()| exit::OK),
         Verb::Report(args) => report::report(&args).map(|()| exit::OK),
         Verb::Calibrate(args) => calibrate::calibrate(&args),
         Verb::Doctor(args) => doctor::doctor(&args),
+        Verb::Completions(args) => completions::completions(&args).map(|()| exit::OK),
+        Verb::Man(args) => completions::man(&args).map(|()| exit::OK),
     })
+}
+
+fn parse() -> Verb {
+    let matches = verbs().get_matches();
+    Verb::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+fn unknown(word: &str) -> String {
+    format!(
+        "`{word}` is neither a URL, which is written like http://localhost:8080/path, nor one of {}",
+        NAMES.join(", ")
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_is_consistent() {
-        let command = Verb::command();
+        let command = verbs();
         command.clone().debug_assert();
+        whole().debug_assert();
         let names: Vec<&str> = command
             .get_subcommands()
             .map(|verb| verb.get_name())

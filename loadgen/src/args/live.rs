@@ -1,7 +1,6 @@
 //! Flags that say what is shown while the run goes on.
 
 use crate::live::Display;
-use clap::builder::RangedU64ValueParser;
 use std::{
     env,
     io::{IsTerminal, stderr},
@@ -17,8 +16,8 @@ pub(crate) struct Live {
     tui: bool,
 
     /// Bars of the histogram of --tui
-    #[arg(short, long, value_name = "N", default_value = "10", allow_negative_numbers = true,
-        value_parser = RangedU64ValueParser::<u16>::new().range(2..=50))]
+    #[arg(short, long, value_name = "N", default_value = "10",
+        value_parser = super::number::whole::<u16>(2..=50))]
     buckets: u16,
 
     /// No line that shows how the run goes, even on a terminal

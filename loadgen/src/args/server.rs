@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub(crate) struct Server {
     /// Measure the process with this id over the window as well, with its threads and child processes: CPU time per
     /// answer, memory, context switches. May be given several times
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "PID", value_parser = super::number::whole::<u32>(1..))]
     pub server_pid: Vec<u32>,
 
     /// The same for all processes of this cgroup: a directory under /sys/fs/cgroup, or its path from there

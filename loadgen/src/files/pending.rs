@@ -79,10 +79,16 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    tempfile::Builder::new()
+    if !folder.is_dir() {
+        let text = format!("there is no directory {}", folder.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+    }
+    let made = tempfile::Builder::new()
         .prefix(".loadgen-")
         .permissions(Permissions::from_mode(MODE))
-        .tempfile_in(folder)
+        .tempfile_in(folder);
+    // The name of a file that is not there yet helps nobody.
+    made.map_err(|error| error.kind().into())
 }
 
 fn buffered(file: &File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

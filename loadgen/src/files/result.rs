@@ -28,8 +28,8 @@ impl RunFile {
             fs::read_to_string(path)
         };
         let text = text.map_err(|error| failure(error.to_string()))?;
-        let value: Value =
-            serde_json::from_str(&text).map_err(|error| failure(error.to_string()))?;
+        let value: Value = serde_json::from_str(&text)
+            .map_err(|error| failure(format!("it is no JSON: {error}")))?;
         let file = Self {
             path: path.into(),
             value,

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Arguments that may differ between the workers of one run, besides those of [`Options`].
-const OF_ONE_WORKER: [&str; 12] = [
+const OF_ONE_WORKER: [&str; 14] = [
     "worker",
     "start_at",
     "cpus",
@@ -25,6 +25,8 @@ const OF_ONE_WORKER: [&str; 12] = [
     "plain",
     "quiet",
     "clear_history",
+    "latency",
+    "percentiles",
 ];
 
 /// What result files say about the run itself.
@@ -151,7 +153,7 @@ mod tests {
             "http://h --connections=5 -d 10s",
             "http://h -c 5 -o a.json --hlog x --label a=b --json",
             "http://h -c 5 --cpus 0-3",
-            "http://h -c 5 --server-pid 1 --quiet -b 20",
+            "http://h -c 5 --server-pid 1 --quiet -b 20 -l",
         ] {
             assert_eq!(hash(same), plain, "{same}");
         }

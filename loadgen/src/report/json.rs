@@ -3,7 +3,11 @@
 
 mod hold;
 
-use super::{mismatches::Shown, units::per};
+use super::{
+    mismatches::Shown,
+    spectrum::{self, Point},
+    units::per,
+};
 use crate::{
     books::Books,
     checks::HeaderRule,
@@ -284,6 +288,9 @@ struct Latency {
     service: Measured,
     /// From the intended start; a closed loop has none.
     response: Option<Measured>,
+    /// With --percentiles, of the headline.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    percentiles: Vec<Point>,
 }
 
 #[derive(Serialize)]
@@ -465,6 +472,7 @@ impl<'a> Report<'a> {
                     .open
                     .as_ref()
                     .map(|open| Measured::new(&open.response)),
+                percentiles: spectrum::points(&plan.percentiles, tally.headline()),
             },
             hold: Held::new(plan, outcome),
             windows: &outcome.windows,

@@ -92,6 +92,12 @@ pub(crate) fn result(
     held(out, plan, outcome)?;
     super::tls::lines(out, outcome)?;
     own_lines(out, outcome)?;
+    let service = outcome
+        .tally
+        .open
+        .as_ref()
+        .map(|_| &outcome.tally.latencies);
+    super::spectrum::text(out, &plan.percentiles, outcome.tally.headline(), service)?;
     super::machines::lines(out, outcome)?;
     checked(out, plan, outcome)?;
     judgement(out, verdict)?;

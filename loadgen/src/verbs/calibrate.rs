@@ -4,10 +4,10 @@ mod print;
 mod sink;
 
 use crate::{
-    args::{self, Cpus},
+    args::{self, Cpus, number},
     calibration::{self, Ceiling, Entry, Floor, Key, Machine},
     clock, duration,
-    error::{Failure, exit},
+    error::{Failure, exit, tell},
     files::Host,
     machine::cpu::Times,
     plan::Plan,
@@ -16,7 +16,7 @@ use crate::{
     signals::{Signals, Stop},
     verdict::Verdict,
 };
-use clap::{Parser, builder::RangedU64ValueParser};
+use clap::Parser;
 use sink::Sink;
 use std::time::Duration;
 use sws_ring::sys;
@@ -39,17 +39,17 @@ pub(crate) struct Args {
 
     /// Threads of the client
     #[arg(short, long, value_name = "N", default_value = "1",
-        value_parser = RangedU64ValueParser::<u32>::new().range(1..=1024))]
+        value_parser = number::whole::<u32>(1..=1024))]
     threads: u32,
 
     /// Connections, spread over the threads
     #[arg(short, long, value_name = "N", default_value = "64",
-        value_parser = RangedU64ValueParser::<u32>::new().range(1..=16384))]
+        value_parser = number::whole::<u32>(1..=16384))]
     connections: u32,
 
     /// Requests in flight on each connection when pipelined
     #[arg(short, long, value_name = "N", default_value = "16",
-        value_parser = RangedU64ValueParser::<u32>::new().range(2..=sink::DEPTH_MAX))]
+        value_parser = number::whole::<u32>(2..=sink::DEPTH_MAX))]
     pipeline: u32,
 
     /// How long each of the three measurements takes
@@ -94,7 +94,7 @@ pub(crate) fn calibrate(args: &Args) -> Result<u8, Failure> {
     let (keep_alive, pipelined, floor) = match all {
         Ok(measured) => measured,
         Err(stop) => {
-            eprintln!("loadgen: interrupted; nothing was stored");
+            tell("interrupted; nothing was stored");
             return Ok(exit::SIGNAL_BASE + stop.number());
         }
     };
@@ -110,9 +110,7 @@ pub(crate) fn calibrate(args: &Args) -> Result<u8, Failure> {
     if let Some(path) = &path {
         calibration::store(path, entry.clone())?;
     } else {
-        eprintln!(
-            "loadgen: note: neither XDG_CACHE_HOME nor HOME says where to keep it; it was not stored"
-        );
+        tell("note: neither XDG_CACHE_HOME nor HOME says where to keep it; it was not stored");
     }
     print::result(args.json, &entry, &places, path.as_deref()).map_err(Failure::Output)?;
     Ok(exit::OK)
@@ -224,7 +222,7 @@ impl Bench<'_> {
         }
         let args =
             args::Args::try_parse_from(words).map_err(|error| Failure::Usage(error.to_string()))?;
-        Plan::new(args, |note| eprintln!("loadgen: note: {note}"))
+        Plan::new(args, |note| tell(format_args!("note: {note}")))
     }
 }
 

@@ -5,8 +5,10 @@ mod limits;
 mod ring;
 mod target;
 
-use crate::error::{Failure, exit};
-use clap::builder::RangedU64ValueParser;
+use crate::{
+    args::number,
+    error::{Failure, exit},
+};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -19,7 +21,7 @@ pub(crate) struct Args {
 
     /// Connections that are wanted
     #[arg(short, long, value_name = "N", default_value = "100",
-        value_parser = RangedU64ValueParser::<u32>::new().range(1..=1 << 20))]
+        value_parser = number::whole::<u32>(1..=1 << 20))]
     connections: u32,
 
     /// Print one JSON object instead of text

@@ -8,7 +8,7 @@ mod open;
 mod sum;
 
 use crate::{
-    error::{Failure, exit},
+    error::{Failure, exit, tell},
     files::{Derived, DerivedFiles, Pending, RunFile},
     gates::{Gate, Passage},
 };
@@ -52,7 +52,7 @@ pub(crate) fn merge(args: &Args) -> Result<u8, Failure> {
     derived.write(&merged)?;
     let breached = gates.iter().filter(|gate| !gate.pass);
     for gate in breached.clone() {
-        eprintln!("loadgen: {gate}");
+        tell(gate);
     }
     Ok(if breached.count() > 0 {
         exit::GATE

@@ -24,6 +24,7 @@ mod kubernetes;
 mod limits;
 mod many;
 mod merge;
+mod people;
 mod rate;
 mod raw_log;
 mod recipes;

@@ -2,12 +2,14 @@
 
 use super::{belong::Together, hold, machines, open};
 use crate::{
+    args::Percentile,
     error::Failure,
     files::RunFile,
     histogram::Latencies,
     mismatch::KEPT,
     report::{
         json::{Measured, Micros, Spectrum, rounded, steady},
+        spectrum,
         units::per,
     },
     windows::Row,
@@ -113,6 +115,19 @@ fn latencies(files: &[RunFile], merged: &mut Value) -> Result<(), Failure> {
     let mut latency = json!(Spectrum::new(headline));
     latency["service"] = json!(service.as_ref().map(Measured::new));
     latency["response"] = json!(response.as_ref().map(Measured::new));
+    // Which ones, the workers may each say for themselves.
+    let asked = files
+        .iter()
+        .find_map(|file| file.value["latency"]["percentiles"].as_array());
+    if let Some(asked) = asked {
+        let asked = asked
+            .iter()
+            .filter_map(|point| point["percentile"].as_f64());
+        let asked: Vec<Percentile> = asked
+            .flat_map(|value| Percentile::parse(&value.to_string()))
+            .collect();
+        latency["percentiles"] = json!(spectrum::points(&asked, headline));
+    }
     merged["latency"] = latency;
     merged["latency_us"] = json!(Micros::whole(headline));
     if let Some(handshakes) = histogram(files, "/tls/handshake")? {
