@@ -119,7 +119,8 @@ pub(crate) struct Args {
     pub think: Option<(Duration, Duration)>,
 
     /// Open loop: requests are due at this rate, in all and per second, whether the server answers or not. 20k;
-    /// a ramp over the window 1k:50k; equal steps 1k,5k,10k. What is due goes to a free connection, or waits for
+    /// a ramp over the window 1k:50k; equal steps 1k,5k,10k; 50% of the highest rate, which is measured before for 2s in a
+    /// closed loop. What is due goes to a free connection, or waits for
     /// one. The response time counts from when a request was due, the service time from when it was sent
     #[arg(short = 'q', long, value_name = "RATE", value_parser = Rate::parse)]
     pub rate: Option<Rate>,

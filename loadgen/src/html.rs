@@ -4,12 +4,15 @@ mod charts;
 mod machines;
 mod mismatches;
 mod svg;
+mod sweep;
 mod tables;
 
 use crate::{
     error::Failure, files::RunFile, histogram::Latencies, report::units, statistics::median,
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+pub(crate) use sweep::{Curve, Point, Step, sweep_page};
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -50,6 +53,26 @@ pub(crate) fn page(runs: &[RunFile]) -> Result<String, Failure> {
         [only] => format!("Load on {}", only.name),
         several => format!("{} loads compared", several.len()),
     };
+    let body = html! {
+        p.soft { (tables::load(runs)) }
+        p.line { (one_line(&groups)) }
+        (charts::ranking(&groups))
+        (charts::curve(runs))
+        (charts::distribution(&groups))
+        (charts::over_time(runs, &rows, &groups))
+        (charts::cost(&groups))
+        (machines::section(runs, &groups))
+        (charts::endpoints(runs))
+        (tables::validity(runs))
+        (mismatches::section(runs))
+        (tables::how(runs))
+        (tables::files(runs))
+    };
+    Ok(frame(&title, &body))
+}
+
+/// A page around its body.
+fn frame(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -63,23 +86,11 @@ pub(crate) fn page(runs: &[RunFile]) -> Result<String, Failure> {
             }
             body {
                 h1 { (title) }
-                p.soft { (tables::load(runs)) }
-                p.line { (one_line(&groups)) }
-                (charts::ranking(&groups))
-                (charts::curve(runs))
-                (charts::distribution(&groups))
-                (charts::over_time(runs, &rows, &groups))
-                (charts::cost(&groups))
-                (machines::section(runs, &groups))
-                (charts::endpoints(runs))
-                (tables::validity(runs))
-                (mismatches::section(runs))
-                (tables::how(runs))
-                (tables::files(runs))
+                (body)
             }
         }
     };
-    Ok(page.into_string())
+    page.into_string()
 }
 
 fn groups(runs: &[RunFile]) -> Result<Vec<Group<'_>>, Failure> {

@@ -20,6 +20,7 @@ mod duration;
 mod error;
 mod files;
 mod gates;
+mod highest;
 mod histogram;
 mod hold;
 mod html;
@@ -93,7 +94,7 @@ fn measure() -> Result<u8, Failure> {
         writeln!(io::stdout(), "{text}").map_err(Failure::Output)?;
         return Ok(exit::OK);
     }
-    let plan = Plan::new(args, |note| {
+    let mut plan = Plan::new(args, |note| {
         if !quiet {
             tell(format_args!("note: {note}"));
         }
@@ -105,11 +106,15 @@ fn measure() -> Result<u8, Failure> {
     let files = Files::new(&options)?;
     let log = RawLog::maybe(&options.raw_log)?;
     let signals = Signals::hold();
+    let failed = highest::settle(&mut plan, &signals)?;
     let log = log.map(RawLog::start).transpose()?;
     if !plan.json && !quiet {
         report::text::banner(&mut io::stdout().lock(), &plan).map_err(Failure::Output)?;
     }
-    let outcome = run::run(&plan, &signals, log.as_ref());
+    let outcome = match failed {
+        Some(outcome) => Ok(outcome),
+        None => run::run(&plan, &signals, log.as_ref()),
+    };
     log.map_or(Ok(()), raw_log::Writing::finish)?;
     let outcome = outcome?;
     let mut verdict = Verdict::of(&plan, &outcome);

@@ -7,6 +7,7 @@ use crate::{
     args::{Args, Close, Cpus, Percentile, Reconnect},
     checks::Checks,
     error::Failure,
+    highest::Highest,
     hold::Hold,
     live::Display,
     rate::{Arrival, Rate, Schedule},
@@ -73,6 +74,8 @@ pub(crate) struct Plan {
     pub connect_timeout: Duration,
     /// In an open loop; else a connection's next request follows its last answer.
     pub open: Option<Open>,
+    /// What the rate is a part of, when it was measured for that.
+    pub highest: Option<Highest>,
     pub warmup: Warmup,
     pub drain: Duration,
     pub depth: u32,
@@ -180,6 +183,7 @@ impl Plan {
             connect_gap,
             connect_timeout: args.connect_timeout.unwrap_or(args.timeout),
             open,
+            highest: None,
             warmup,
             drain: args.drain,
             depth: args.pipeline,
@@ -313,6 +317,18 @@ fn open(args: &Args) -> Result<Option<Open>, Failure> {
             None => Ok(None),
         };
     };
+    let alone = [
+        (args.worker.is_some(), "--worker"),
+        (args.start_at.is_some(), "--start-at"),
+        (args.hold.idle, "--idle"),
+    ];
+    if let Rate::Part(_) = rate
+        && let Some((_, flag)) = alone.into_iter().find(|(given, _)| *given)
+    {
+        return Err(Failure::Usage(format!(
+            "--rate {rate}: the highest rate is only measured by a run of its own, not with {flag}; give a number"
+        )));
+    }
     Ok(Some(Open {
         rate,
         arrival: args.arrival,

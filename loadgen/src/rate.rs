@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 
 /// Faster than any machine; keeps the arithmetic far from its limits.
 const RATE_MAX: f64 = 1e9;
+/// More than all that a server can do is asked for to see how it fails.
+const PART_MAX: f64 = 10.0;
 const NANOS_PER_SECOND: f64 = 1e9;
 /// Numbers up to this are exact in a float.
 const EXACT: u64 = 1 << 53;
@@ -17,6 +19,8 @@ pub(crate) enum Rate {
     Ramp(f64, f64),
     /// Each for an equal part of the window.
     Steps(Vec<f64>),
+    /// This part of the highest rate, 0 to 1; a constant one when that is known.
+    Part(f64),
 }
 
 /// How requests that are due follow each other.
@@ -65,12 +69,16 @@ pub(crate) fn is_rate(text: &str) -> bool {
 }
 
 impl Rate {
-    /// Reads `20k`, `1k:50k` or `1k,5k,10k`; `/s` may follow each number.
+    /// Reads `20k`, `1k:50k` or `1k,5k,10k`, where `/s` may follow each number, or `50%`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        if text.contains('%') {
-            return Err(format!(
-                "`{text}`: a part of the highest rate is not supported; measure that rate without --rate, and give a number"
-            ));
+        if let Some(percent) = text.strip_suffix('%') {
+            let part = number(percent).map(|percent| percent / 100.0);
+            return part
+                .filter(|part| *part > 0.0 && *part <= PART_MAX)
+                .map(Self::Part)
+                .ok_or_else(|| {
+                    format!("`{text}` is no part of the highest rate; write it like 50%")
+                });
         }
         let error = || {
             format!("`{text}` is no rate; write it like 20k, 1k:50k (a ramp) or 1k,5k,10k (steps)")
@@ -101,7 +109,7 @@ impl Rate {
     /// What reports call this model.
     pub(crate) fn model(&self) -> &'static str {
         match self {
-            Self::Constant(_) => "rate",
+            Self::Constant(_) | Self::Part(_) => "rate",
             Self::Ramp(..) => "ramp",
             Self::Steps(_) => "steps",
         }
@@ -110,7 +118,7 @@ impl Rate {
     /// Over the whole window.
     pub(crate) fn mean(&self) -> f64 {
         match self {
-            Self::Constant(rate) => *rate,
+            Self::Constant(rate) | Self::Part(rate) => *rate,
             Self::Ramp(from, to) => f64::midpoint(*from, *to),
             Self::Steps(rates) => rates.iter().sum::<f64>() / rates.len().max(1) as f64,
         }
@@ -120,7 +128,7 @@ impl Rate {
     fn legs(&self, warmup: Duration, window: Duration) -> Vec<Leg> {
         let (warmup, window) = (warmup.as_secs_f64(), window.as_secs_f64());
         let parts: Vec<(f64, f64, f64)> = match self {
-            Self::Constant(rate) => vec![(*rate, *rate, window)],
+            Self::Constant(rate) | Self::Part(rate) => vec![(*rate, *rate, window)],
             Self::Ramp(from, to) => vec![(*from, *to, window)],
             Self::Steps(rates) => {
                 let each = window / rates.len().max(1) as f64;
@@ -152,6 +160,7 @@ impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Constant(rate) => write!(f, "{rate}"),
+            Self::Part(part) => write!(f, "{}%", part * 100.0),
             Self::Ramp(from, to) => write!(f, "{from}:{to}"),
             Self::Steps(rates) => {
                 let rates: Vec<String> = rates.iter().map(f64::to_string).collect();
@@ -306,7 +315,11 @@ mod tests {
         ] {
             assert!(Rate::parse(bad).is_err(), "{bad}");
         }
-        assert!(Rate::parse("50%").unwrap_err().contains("highest rate"));
+        assert_eq!(Rate::parse("50%"), Ok(Rate::Part(0.5)));
+        assert_eq!(Rate::parse("120%"), Ok(Rate::Part(1.2)));
+        for bad in ["%", "0%", "-5%", "1001%", "10%,20%", "10%:50%", "5%k"] {
+            assert!(Rate::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

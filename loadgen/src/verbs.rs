@@ -1,5 +1,5 @@
 //! What can be done beside a run: with result files (`merge`, `compare`, `report`), and with this machine (`calibrate`,
-//! `doctor`), and for those who type command lines (`completions`, `man`).
+//! `doctor`), for those who type command lines (`completions`, `man`); and a run of many steps (`sweep`).
 
 mod calibrate;
 mod compare;
@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod merge;
 mod report;
+mod sweep;
 
 use crate::{
     args::{self, number},
@@ -26,9 +27,10 @@ enum Verb {
     Doctor(doctor::Args),
     Completions(completions::CompletionsArgs),
     Man(completions::ManArgs),
+    Sweep(Box<sweep::Args>),
 }
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "merge",
     "compare",
     "report",
@@ -36,11 +38,14 @@ const NAMES: [&str; 7] = [
     "doctor",
     "completions",
     "man",
+    "sweep",
 ];
 
 /// The verbs only.
 fn verbs() -> Command {
-    Verb::command().mut_subcommands(|verb| verb.mut_args(number::may_be_negative))
+    Verb::command()
+        .mut_subcommand("sweep", sweep::command)
+        .mut_subcommands(|verb| verb.mut_args(number::may_be_negative))
 }
 
 /// A run and the verbs: what there is to type. It is described, not parsed: see [`called`].
@@ -66,7 +71,10 @@ pub(crate) fn called() -> Option<Result<u8, Failure>> {
         let is_word = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_lowercase());
         return is_word.then(|| Err(Failure::Usage(unknown(first))));
     }
-    Some(match parse() {
+    let mut command = verbs();
+    let matches = command.get_matches_mut();
+    let verb = Verb::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    Some(match verb {
         Verb::Merge(args) => merge::merge(&args),
         Verb::Compare(args) => compare::compare(&args).map(|()| exit::OK),
         Verb::Report(args) => report::report(&args).map(|()| exit::OK),
@@ -74,12 +82,12 @@ pub(crate) fn called() -> Option<Result<u8, Failure>> {
         Verb::Doctor(args) => doctor::doctor(&args),
         Verb::Completions(args) => completions::completions(&args).map(|()| exit::OK),
         Verb::Man(args) => completions::man(&args).map(|()| exit::OK),
+        Verb::Sweep(args) => {
+            let own = matches.subcommand_matches("sweep");
+            let (own, command) = own.zip(command.find_subcommand("sweep"))?;
+            sweep::sweep(*args, command, own)
+        }
     })
-}
-
-fn parse() -> Verb {
-    let matches = verbs().get_matches();
-    Verb::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 fn unknown(word: &str) -> String {

@@ -25,11 +25,11 @@ pub(crate) struct Derived {
 
     /// Write a header and a row of comma-separated values
     #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
+    pub csv: Option<PathBuf>,
 
     /// Write a report as one HTML file with charts
     #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
+    pub html: Option<PathBuf>,
 }
 
 /// Files that can be written.

@@ -154,7 +154,7 @@ pub(super) fn curve(runs: &[RunFile]) -> Markup {
     }
 }
 
-fn latency_axis(lines: &[Line], title: &'static str) -> Axis {
+pub(super) fn latency_axis(lines: &[Line], title: &'static str) -> Axis {
     let values = || {
         lines
             .iter()

@@ -199,6 +199,11 @@ struct OpenLoad {
     arrival: String,
     /// Requests per second that were to fall due, and that did.
     rate: String,
+    /// What the rate is this part of, when it was asked for like that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    highest_rps: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    highest_part: Option<f64>,
     offered_rps: f64,
     /// Answers over requests that fell due.
     achieved_ratio: f64,
@@ -535,6 +540,8 @@ impl OpenLoad {
         Some(Self {
             arrival: open.arrival.to_string(),
             rate: open.rate.to_string(),
+            highest_rps: plan.highest.map(|highest| rounded(highest.rps, 1e2)),
+            highest_part: plan.highest.map(|highest| highest.part),
             offered_rps: rounded(schedule.offered, 1e2),
             achieved_ratio: rounded(schedule.achieved, 1e4),
             schedule_held: schedule.held,

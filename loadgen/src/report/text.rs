@@ -72,6 +72,15 @@ pub(crate) fn banner(out: &mut impl Write, plan: &Plan) -> io::Result<()> {
             open.arrival
         )?;
     }
+    if let Some(highest) = &plan.highest {
+        writeln!(
+            out,
+            "  Highest:   {}/s in a closed loop of {}, of which the rate is {}%",
+            count(highest.rps),
+            duration::display(highest.time),
+            highest.part * 100.0
+        )?;
+    }
     writeln!(out, "  Seed:      {}", plan.seed)?;
     out.flush()
 }

@@ -35,6 +35,7 @@ mod schema;
 mod server;
 mod server_side;
 mod signals;
+mod sweep;
 mod terminal;
 mod timed;
 mod tls;

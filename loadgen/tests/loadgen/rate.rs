@@ -239,12 +239,63 @@ fn messages_can_be_due_as_well() {
 fn refusals_name_the_flag() {
     let url = "http://127.0.0.1:1/";
     for (args, part) in [
-        (vec![url, "--rate", "50%"], "--rate"),
+        (vec![url, "--rate", "0%"], "like 50%"),
         (vec![url, "--deadline", "5ms"], "--deadline"),
         (vec![url, "-R", "100", "-q", "5"], "./100"),
     ] {
         let output = run(&args);
         assert_eq!(output.code, Some(2), "{args:?}: {output:?}");
         assert!(output.stderr.contains(part), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_part_of_the_highest_rate_is_measured_first() {
+    let server = Server::start(|connection| {
+        loop {
+            connection.request()?;
+            thread::sleep(Duration::from_millis(5));
+            connection.write(OK)?;
+        }
+    });
+    let url = server.url();
+    let (report, output) = json(&[&url, "-c", "4", "-d", "400ms", "--rate", "50%"]);
+    assert_eq!(output.code, Some(0), "{report:#}");
+    let load = &report["load"];
+    assert_eq!(load["highest_part"], 0.5);
+    // No connection can have more than an answer in 5 ms.
+    let highest = load["highest_rps"].as_f64().unwrap();
+    assert!(highest > 0.0 && highest <= 820.0, "{load:#}");
+    let rate: f64 = load["rate"].as_str().unwrap().parse().unwrap();
+    assert!((rate / highest - 0.5).abs() < 0.01, "{load:#}");
+    let due = number(&load["due"]) as f64;
+    assert!((due - rate * 0.4).abs() <= 2.0, "{load:#}");
+
+    let output = run(&[&url, "-c", "4", "-d", "300ms", "--rate", "10%"]);
+    assert!(
+        output.stdout.contains("of which the rate is 10%"),
+        "{}",
+        output.stdout
+    );
+}
+
+#[test]
+fn where_nothing_answers_there_is_no_highest_rate() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let url = format!("http://{closed}/");
+    let (report, output) = json(&[&url, "-c", "2", "-d", "150ms", "--rate", "50%"]);
+    assert_eq!(output.code, Some(5), "{report:#}");
+    assert_eq!(report["load"]["model"], "closed");
+    for shared in [
+        &["--worker", "0/2"][..],
+        &["--start-at", "next:5s"],
+        &["--idle"],
+    ] {
+        let output = run(&[&[url.as_str(), "--rate", "50%"], shared].concat());
+        assert_eq!(output.code, Some(2), "{output:?}");
+        assert!(output.stderr.contains(shared[0]), "{}", output.stderr);
     }
 }
