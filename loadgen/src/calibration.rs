@@ -121,7 +121,8 @@ impl Limits {
     /// For this run, if this client was calibrated. What was measured are plain requests on connections that stay open:
     /// whatever a run does beside that costs more, so it is never less than its limit.
     pub(crate) fn of(plan: &Plan, host: &Host) -> Option<Self> {
-        if plan.upgrade.is_some() || plan.has_quota() || plan.hold.is_some() {
+        let other = plan.upgrade.is_some() || plan.tls.is_some() || plan.hold.is_some();
+        if other || plan.has_quota() {
             return None;
         }
         let key = Key::new(host, plan.threads);
