@@ -151,18 +151,23 @@ fn read(path: &Path) -> Option<Cache> {
     (cache.schema == SCHEMA).then_some(cache)
 }
 
-/// Keeps a calibration in place of an earlier one of the same client.
-pub(crate) fn store(path: &Path, entry: Entry) -> Result<(), Failure> {
+/// Makes sure that a calibration can be kept, before there is one.
+pub(crate) fn prepare(path: &Path) -> Result<Pending, Failure> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|error| {
             Failure::Usage(format!("cannot make {}: {error}", folder.display()))
         })?;
     }
+    Pending::new(path)
+}
+
+/// Keeps a calibration in place of an earlier one of the same client. `file` is what was prepared for `path`.
+pub(crate) fn store(path: &Path, file: Pending, entry: Entry) -> Result<(), Failure> {
     let mut cache = read(path).unwrap_or_default();
     cache.schema = SCHEMA.into();
     cache.entries.retain(|old| old.key != entry.key);
     cache.entries.push(entry);
-    Pending::new(path)?.write(|out| {
+    file.write(|out| {
         serde_json::to_writer_pretty(&mut *out, &cache)?;
         writeln!(out)
     })
@@ -209,13 +214,17 @@ mod tests {
         }
     }
 
+    fn keep(path: &Path, entry: Entry) {
+        store(path, prepare(path).unwrap(), entry).unwrap();
+    }
+
     #[test]
     fn the_newest_of_each_client_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/calibration.json");
-        store(&path, entry(1, 100.0)).unwrap();
-        store(&path, entry(2, 150.0)).unwrap();
-        store(&path, entry(1, 200.0)).unwrap();
+        keep(&path, entry(1, 100.0));
+        keep(&path, entry(2, 150.0));
+        keep(&path, entry(1, 200.0));
         let cache = read(&path).unwrap();
         let rates: Vec<f64> = cache.entries.iter().map(|e| e.keep_alive.rps).collect();
         assert_eq!(rates, [150.0, 200.0]);
@@ -230,7 +239,7 @@ mod tests {
             fs::write(&path, text).unwrap();
             assert!(read(&path).is_none(), "{text}");
         }
-        store(&path, entry(1, 100.0)).unwrap();
+        keep(&path, entry(1, 100.0));
         assert_eq!(read(&path).unwrap().entries.len(), 1);
     }
 

@@ -81,6 +81,8 @@ pub(crate) fn calibrate(args: &Args) -> Result<u8, Failure> {
             args.threads, args.connections
         )));
     }
+    let path = calibration::path();
+    let file = path.as_deref().map(calibration::prepare).transpose()?;
     let signals = Signals::hold();
     let allowed = sys::allowed_cpus();
     let places = Places::new(&allowed, args.cpus.as_ref(), args.threads);
@@ -106,9 +108,8 @@ pub(crate) fn calibrate(args: &Args) -> Result<u8, Failure> {
         pipelined,
         floor,
     };
-    let path = calibration::path();
-    if let Some(path) = &path {
-        calibration::store(path, entry.clone())?;
+    if let Some((path, file)) = path.as_ref().zip(file) {
+        calibration::store(path, file, entry.clone())?;
     } else {
         tell("note: neither XDG_CACHE_HOME nor HOME says where to keep it; it was not stored");
     }

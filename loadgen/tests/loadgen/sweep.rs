@@ -288,6 +288,8 @@ fn refusals_name_the_flag() {
         (&["-n", "5"], "-n"),
         (&["--fail-if", "p99>5ms"], "--slo"),
         (&["--hgrm", "x"], "--hgrm"),
+        (&["--raw-log", "x"], "--raw-log"),
+        (&["--idle"], "--idle"),
         (&["--start-at", "next:5s"], "--start-at"),
         (&["--slo", "p99"], "p99>5ms"),
         (&["--steps", "0"], "--steps"),
