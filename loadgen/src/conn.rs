@@ -11,6 +11,7 @@ use crate::{
     plan::Plan,
     record::Record,
     socket::{Socket, Upgrade},
+    stuck::Stuck,
     trouble::Trouble,
 };
 use secured::Secured;
@@ -47,8 +48,8 @@ pub(crate) enum End {
     Announced,
     /// The server closed.
     Closed,
-    /// The connection broke.
-    Broken,
+    /// The connection broke, by this errno.
+    Broken(i32),
     /// It could not be made.
     ConnectFailed(i32),
     /// An answer could not be understood.
@@ -115,6 +116,8 @@ pub(crate) struct Conn {
     pub pending: Option<Box<Pending>>,
     /// Requests sent on this connection.
     pub requests: u64,
+    /// Bytes received on it.
+    pub received: u64,
     /// When a byte was last sent or received; `NEVER` where nothing is waited for.
     pub progress: Nanos,
     protocol: Protocol,
@@ -162,6 +165,7 @@ impl Conn {
             in_flight: InFlight::default(),
             pending: plan.tells_apart().then(Box::default),
             requests: 0,
+            received: 0,
             progress: NEVER,
             protocol: Protocol::new(plan),
             tls: None,
@@ -190,6 +194,7 @@ impl Conn {
         self.sent = 0;
         self.to_send = 0;
         self.requests = 0;
+        self.received = 0;
         self.progress = now;
         match (&mut self.protocol, &plan.upgrade) {
             (Protocol::Http { parser, body }, _) => {
@@ -262,6 +267,7 @@ impl Conn {
         record: &mut Record<'_>,
         trouble: &mut Trouble,
     ) {
+        self.received += bytes.len() as u64;
         record.tally.bytes += bytes.len() as u64;
         let place = self.place(now);
         let answered = match &mut self.protocol {
@@ -458,6 +464,25 @@ impl Conn {
         }
     }
 
+    /// What there is to say of a connection that does not move.
+    #[cold]
+    pub(crate) fn stuck(&self, now: Nanos, at_end: bool) -> Stuck {
+        Stuck {
+            connection: self.number,
+            template: template_of(self.template, self.pending.as_deref(), 0),
+            is_upgrading: self.phase == Phase::Upgrading,
+            in_flight: self.in_flight.count(),
+            bytes: self.received,
+            inside: match &self.protocol {
+                Protocol::Http { parser, .. } => !parser.is_between_answers(),
+                Protocol::WebSocket(socket) => socket.is_inside_a_message(),
+            },
+            silent: now.saturating_sub(self.progress),
+            at: i64::try_from(now).unwrap_or(i64::MAX),
+            at_end,
+        }
+    }
+
     /// Writes off what is still in flight, by the reason why the connection ends.
     pub(crate) fn write_off(&mut self, end: End, record: &mut Record<'_>, trouble: &mut Trouble) {
         let lost = u64::from(self.in_flight.clear());
@@ -500,9 +525,12 @@ impl Conn {
                 books.lost += lost;
                 trouble.closed_early += u64::from(lost > 0);
             }
-            End::Broken => {
+            End::Broken(errno) => {
                 books.lost += lost;
-                trouble.broken += u64::from(lost > 0);
+                if lost > 0 {
+                    trouble.broken += 1;
+                    *trouble.receive.entry(errno).or_default() += 1;
+                }
             }
         }
     }
@@ -591,7 +619,7 @@ mod tests {
         let plan = plan(&[]);
         for end in [
             End::Closed,
-            End::Broken,
+            End::Broken(libc::ECONNRESET),
             End::Stuck,
             End::CutShort,
             End::Announced,
@@ -613,7 +641,7 @@ mod tests {
     fn a_body_until_the_end_is_complete_only_at_an_orderly_end() {
         let plan = plan(&["--expect-body", "all of it"]);
         let partial = b"HTTP/1.1 200 OK\r\n\r\nall of it";
-        for (end, ok) in [(End::Closed, 1), (End::Broken, 0)] {
+        for (end, ok) in [(End::Closed, 1), (End::Broken(libc::ECONNRESET), 0)] {
             let (mut record, mut trouble) = (Record::new(&plan, 0).unwrap(), Trouble::default());
             let mut conn = open(&plan, 0);
             conn.in_flight.push(0, 1);

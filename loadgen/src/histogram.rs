@@ -107,6 +107,11 @@ impl Latencies {
         Nanos::try_from(mean.unwrap_or(0)).unwrap_or(Nanos::MAX)
     }
 
+    /// The exact sum.
+    pub(crate) fn sum(&self) -> u128 {
+        self.sum
+    }
+
     /// The value that this part (0 to 1) of all answers did not exceed; 0 when empty.
     pub(crate) fn quantile(&self, part: f64) -> Nanos {
         if self.histogram.is_empty() {

@@ -113,7 +113,7 @@ impl Dropped {
         let how = match end {
             End::Closed => "closed",
             End::Announced => "announced",
-            End::Broken => "broken",
+            End::Broken(_) => "broken",
             End::CutShort => "cut short",
             _ => return,
         };

@@ -77,6 +77,18 @@ impl InFlight {
         }
     }
 
+    /// How long ago they were sent, all together.
+    pub(crate) fn age(&self, now: Nanos) -> u64 {
+        if self.count == 0 {
+            return 0;
+        }
+        let runs = self.later.iter().flat_map(|later| later.iter());
+        std::iter::once(&self.oldest)
+            .chain(runs)
+            .map(|run| u64::from(run.count) * now.saturating_sub(run.start))
+            .sum()
+    }
+
     /// Forgets all requests; returns how many there were.
     pub(crate) fn clear(&mut self) -> u32 {
         if let Some(later) = &mut self.later {
@@ -105,6 +117,7 @@ mod tests {
         assert_eq!(answered(&mut in_flight, 1, 300), [(200, 1)]);
         in_flight.push(300, 2);
         assert_eq!(in_flight.count(), 5);
+        assert_eq!(in_flight.age(400), 2 * 300 + 200 + 2 * 100);
         assert_eq!(
             answered(&mut in_flight, 4, 400),
             [(300, 2), (200, 1), (100, 1)]

@@ -181,7 +181,14 @@ fn answer(status: u16, bytes: &[u8]) -> Vec<u8> {
 
 /// Bytes as text in one line that cannot do anything to a terminal.
 pub(crate) fn escaped(bytes: &[u8]) -> String {
-    bytes.escape_ascii().to_string()
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'"' | b'\'' => text.push(char::from(*byte)),
+            other => text.extend(other.escape_ascii().map(char::from)),
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -199,6 +206,7 @@ mod tests {
         assert_eq!(shown.got[..18], format!("{}\\n", escaped(&long[84..100])));
         let shorter = Difference::between(Kind::Echo, b"hello", b"hell");
         assert_eq!((shorter.offset, shorter.got.as_str()), (Some(4), "hell"));
+        assert_eq!(escaped(b"{\"a\":'\xe4\\'}"), "{\"a\":'\\xe4\\\\'}");
         let longer = Difference::between(Kind::Echo, b"", b"\x1b[2J");
         assert_eq!((longer.offset, longer.got.as_str()), (Some(0), "\\x1b[2J"));
     }

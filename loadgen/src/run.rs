@@ -12,6 +12,7 @@ use crate::{
     raw_log,
     record::Tally,
     signals::{Signals, Stop},
+    slots::Slots,
     start_at, tls,
     trouble::Trouble,
     watch::{Watch, Watched},
@@ -53,6 +54,8 @@ pub(crate) struct Outcome {
     /// The same, with TLS.
     pub tls: Option<Box<tls::Tally>>,
     pub client: Client,
+    /// The window.
+    pub slots: Slots,
     pub hold: hold::Tally,
     pub memory: Memory,
     /// Connections that were up at least once.
@@ -340,6 +343,7 @@ fn sum(plan: &Plan, borders: Borders, reports: Vec<WorkerReport>) -> Result<Outc
         trouble: Trouble::default(),
         tls: None,
         client: Client::default(),
+        slots: Slots::default(),
         hold: hold::Tally::default(),
         memory: Memory {
             before: 0,
@@ -363,6 +367,7 @@ fn sum(plan: &Plan, borders: Borders, reports: Vec<WorkerReport>) -> Result<Outc
             (Some(sum), Some(more)) => sum.merge(&more),
             (sum, more) => *sum = more,
         }
+        outcome.slots += report.slots;
         outcome.connected += report.connected;
         outcome.silent += report.silent;
         outcome.dropped += u64::from(report.dropped);
@@ -372,6 +377,7 @@ fn sum(plan: &Plan, borders: Borders, reports: Vec<WorkerReport>) -> Result<Outc
         outcome.client.busiest = outcome.client.busiest.max(report.cpu.busy());
     }
     outcome.trouble.mismatches.settle(borders.start);
+    outcome.trouble.stuck_first.settle(borders.start);
     outcome.windows = windows::rows(windows, outcome.elapsed, plan.interval)?;
     let cpus = plan
         .cpus

@@ -4,11 +4,13 @@ mod bootstrap;
 mod holm;
 mod noise;
 mod signed_rank;
+mod trend;
 
 pub(crate) use bootstrap::{Interval, median_ratio};
 pub(crate) use holm::holm;
 pub(crate) use noise::noise_floor;
 pub(crate) use signed_rank::signed_rank;
+pub(crate) use trend::{change_point, has_trend};
 
 /// The middle of the values, or of the two middle ones; 0 of none.
 pub(crate) fn median(values: &[f64]) -> f64 {

@@ -1,7 +1,6 @@
 //! What went wrong, counted by kind over the whole run: warm-up, window and drain.
 
-use crate::hold::Dropped;
-use crate::{checks::Checked, mismatch::Mismatches};
+use crate::{checks::Checked, hold::Dropped, mismatch::Mismatches, stuck::StuckList};
 use std::{collections::BTreeMap, ops::AddAssign};
 use sws_proto::{
     http1::answer::AnswerError,
@@ -21,10 +20,14 @@ pub(crate) struct Trouble {
     pub handshakes_failed: u64,
     /// Connections that ended because of TLS later than that.
     pub tls: u64,
-    /// Sends that failed; the connection's end is counted as well.
-    pub send_failed: u64,
+    /// The connections that broke, by errno.
+    pub receive: BTreeMap<i32, u64>,
+    /// Sends that failed, by errno; the connection's end is counted as well.
+    pub send: BTreeMap<i32, u64>,
     /// Connections without progress for too long.
     pub stuck: u64,
+    /// The first of them.
+    pub stuck_first: StuckList,
     /// Answers that no request had asked for, acceptable or not.
     pub unsolicited: u64,
     /// Malformed answers, by kind.
@@ -59,6 +62,11 @@ impl Trouble {
     /// Connections that could not be made.
     pub(crate) fn connects_failed(&self) -> u64 {
         self.connect.values().sum::<u64>() + self.handshakes_failed
+    }
+
+    /// Sends that failed.
+    pub(crate) fn sends_failed(&self) -> u64 {
+        self.send.values().sum()
     }
 
     /// An answer to the opening handshake was none.
@@ -136,8 +144,14 @@ impl AddAssign<&Self> for Trouble {
         self.broken += other.broken;
         self.handshakes_failed += other.handshakes_failed;
         self.tls += other.tls;
-        self.send_failed += other.send_failed;
+        for (errno, count) in &other.receive {
+            *self.receive.entry(*errno).or_default() += count;
+        }
+        for (errno, count) in &other.send {
+            *self.send.entry(*errno).or_default() += count;
+        }
         self.stuck += other.stuck;
+        self.stuck_first += &other.stuck_first;
         self.unsolicited += other.unsolicited;
         self.checked += other.checked;
         self.mismatches += &other.mismatches;

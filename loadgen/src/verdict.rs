@@ -1,10 +1,16 @@
 //! What the numbers of a run are worth.
 
+mod bound;
 mod hold;
+mod law;
+
+use self::bound::Evidence;
+pub(crate) use self::law::Law;
 
 use crate::{
     calibration::Limits,
     duration::display,
+    errno,
     error::exit,
     files::{Options, RunFile},
     gates::Passage,
@@ -17,12 +23,8 @@ use crate::{
     schedule::Held,
     worker::SILENCE,
 };
-use std::io;
 
-/// When a thread, or all CPUs together, are busy for more than this part of the time, answers may have waited
-/// for the client, and it is part of what was measured.
-const CLIENT_BOUND: f64 = 0.85;
-/// The same for its rate, as a part of its highest one.
+/// When the rate of this client, as a part of its highest one.
 const NEAR_CEILING: f64 = 0.8;
 
 /// A judgement over a whole run: every answer is checked, also those of warm-up and drain.
@@ -32,8 +34,14 @@ pub(crate) struct Verdict {
     pub valid: bool,
     /// Every request is accounted for.
     pub balanced: bool,
-    /// The client itself was at its limit. No reason to doubt the counts, but one to doubt the rate.
-    pub client_bound: bool,
+    /// What is known of who set the limit.
+    evidence: Evidence,
+    /// In a closed loop.
+    pub law: Option<Law>,
+    /// What to say when that does not hold.
+    law_is_broken: Option<String>,
+    /// Whether the rate neither rose nor fell; `None` where that was not meant or cannot be told.
+    pub steady: Option<bool>,
     /// In an open loop.
     pub schedule: Option<Held>,
     /// What this client can do at most, where that is known, and the part of its rate that was reached.
@@ -91,18 +99,23 @@ impl Verdict {
             None if !problems.is_empty() => exit::BAD_ANSWERS,
             None => exit::OK,
         };
-        let client_bound = outcome.client.busiest.max(outcome.client.cpus_busy) >= CLIENT_BOUND;
+        let evidence = Evidence::of(plan, outcome, schedule.as_ref());
+        let law = Law::of(plan, outcome);
+        let complaint = law.and_then(|law| law.complaint(plan));
         // Numbers of a schedule that this program itself did not hold say nothing about the server.
-        let client_failed = schedule
-            .as_ref()
-            .is_some_and(|schedule| !schedule.held && (schedule.client_late || client_bound));
+        let client_failed = schedule.as_ref().is_some_and(|schedule| {
+            !schedule.held && (schedule.client_late || evidence.client_bound())
+        });
         Self {
-            valid: problems.is_empty() && !client_failed,
+            valid: problems.is_empty() && !client_failed && complaint.is_none(),
             balanced,
-            client_bound,
+            evidence,
+            law,
+            steady: steady(plan, outcome),
             schedule,
             limits: None,
-            notes: Vec::new(),
+            notes: complaint.iter().cloned().collect(),
+            law_is_broken: complaint,
             problems,
             doubts: Vec::new(),
             gates: Vec::new(),
@@ -120,7 +133,7 @@ impl Verdict {
         if !options.strict {
             return;
         }
-        if self.client_bound {
+        if self.client_bound() {
             self.doubts.push("the client was at its limit".into());
         }
         if let Some(schedule) = &self.schedule
@@ -128,10 +141,10 @@ impl Verdict {
         {
             self.doubts.extend(schedule.notes.iter().cloned());
         }
-        let is_even = matches!(run.text("/load/model"), Some("closed" | "rate"));
-        if is_even && run.flag("/phases/steady") == Some(false) {
+        self.doubts.extend(self.law_is_broken.iter().cloned());
+        if self.steady == Some(false) {
             self.doubts
-                .push("the rate drifted: the halves of the window differ by more than 5 %".into());
+                .push("the rate drifted over the window, by 5 % or more".into());
         }
         if self.exit_code == exit::OK && !self.doubts.is_empty() {
             self.exit_code = exit::INVALID;
@@ -142,13 +155,12 @@ impl Verdict {
 impl Verdict {
     /// Who set the limit, as far as that can be told.
     pub(crate) fn bound(&self) -> &'static str {
-        match &self.schedule {
-            Some(schedule) if schedule.client_late => "client",
-            Some(schedule) if schedule.held => "rate",
-            _ if self.client_bound => "client",
-            Some(_) => "server",
-            None => "unknown",
-        }
+        self.evidence.bound()
+    }
+
+    /// The client itself was at its limit. No reason to doubt the counts, but one to doubt the rate.
+    pub(crate) fn client_bound(&self) -> bool {
+        self.evidence.client_bound()
     }
 
     /// What is worth knowing beside the problems.
@@ -165,6 +177,7 @@ impl Verdict {
         let answers = outcome.ledger.window.answered() as f64;
         let part = per(answers, outcome.elapsed.as_secs_f64() * limits.ceiling_rps);
         self.limits = Some((*limits, part));
+        self.evidence.ceiling = Some(part);
         if part > NEAR_CEILING {
             self.notes.push(format!(
                 "the rate is {:.0}% of the {}/s that this client can do at most (loadgen calibrate), so the client may be \
@@ -174,6 +187,15 @@ impl Verdict {
             ));
         }
     }
+}
+
+/// Whether the rate neither rose nor fell, where it was not meant to.
+fn steady(plan: &Plan, outcome: &Outcome) -> Option<bool> {
+    let is_even = plan
+        .open
+        .as_ref()
+        .is_none_or(|open| open.rate.model() == "rate");
+    crate::steady::steady(&outcome.windows).filter(|_| is_even && plan.hold.is_none())
 }
 
 fn answers(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
@@ -336,7 +358,7 @@ fn connections(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
         problems.push(format!(
             "{count} connects to {} failed: {}",
             plan.target.address,
-            errno_text(*errno)
+            errno::text(*errno)
         ));
     }
     let connections = plan.connections as usize;
@@ -345,24 +367,5 @@ fn connections(plan: &Plan, outcome: &Outcome, problems: &mut Vec<String>) {
             "{} of {connections} connections were never up",
             connections - outcome.connected
         ));
-    }
-}
-
-/// What the system calls an error, without its number.
-pub(crate) fn errno_text(errno: i32) -> String {
-    let text = io::Error::from_raw_os_error(errno).to_string();
-    match text.rsplit_once(" (os error") {
-        Some((text, _)) => text.into(),
-        None => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::errno_text;
-
-    #[test]
-    fn errors_have_names() {
-        assert_eq!(errno_text(libc::ECONNREFUSED), "Connection refused");
     }
 }

@@ -14,7 +14,7 @@ mod publish;
 mod stages;
 
 use crate::{
-    clock::{self, Nanos},
+    clock::{self, NEVER, Nanos},
     conn::{Conn, End, Phase, flag},
     control::Control,
     error::Failure,
@@ -22,6 +22,7 @@ use crate::{
     raw_log::Tap,
     record::Record,
     rng::Rng,
+    slots::Slots,
     timers::Timers,
     tls,
     trouble::Trouble,
@@ -68,6 +69,8 @@ struct Cold {
     /// Connections in a row that ended without an answer.
     failures: u32,
     has_been_up: bool,
+    /// When the connection came up; `NEVER` when it is not.
+    up_since: Nanos,
     /// A request was answered on an earlier connection.
     has_answered: bool,
 }
@@ -109,6 +112,9 @@ pub(crate) struct Worker<'p> {
     to_open: VecDeque<u32>,
     have_been_up: usize,
     fire_and_forget: bool,
+    /// When the completions of the turn under way were there.
+    turn: Nanos,
+    slots: Slots,
     /// Turns in which completions waited in the kernel's overflow list.
     overflows: u64,
     /// Every request may be of another template.
@@ -146,6 +152,7 @@ impl<'p> Worker<'p> {
             rendered: Vec::new(),
             failures: 0,
             has_been_up: false,
+            up_since: NEVER,
             has_answered: false,
         });
         Ok(Self {
@@ -181,6 +188,8 @@ impl<'p> Worker<'p> {
             to_open: (0..count).collect(),
             have_been_up: 0,
             fire_and_forget,
+            turn: clock::now(),
+            slots: Slots::new(!fire_and_forget),
             overflows: 0,
             mixes: plan.rotation.is_per_request(),
             orphans: HashMap::new(),
@@ -204,6 +213,7 @@ impl<'p> Worker<'p> {
             };
             entered.map_err(|error| Failure::Machine(format!("io_uring_enter failed: {error}")))?;
             now = clock::now();
+            self.turn = now;
             self.change_stage(now);
             self.record.seen(now);
             while let Some(cqe) = self.ring.next_cqe() {
@@ -251,6 +261,8 @@ impl<'p> Worker<'p> {
                     if conn.end.is_none() && conn.is_exhausted(self.plan.quota) {
                         conn.end = Some(End::Quota);
                     } else if conn.has(flag::LAST_ANSWER) {
+                        let cold = &mut self.cold[index as usize];
+                        self.slots.down(&mut cold.up_since, now);
                         self.timers.add(lifecycle::close_due(conn, index, now));
                     }
                 }
@@ -281,7 +293,7 @@ impl<'p> Worker<'p> {
             let end = if cqe.result == 0 {
                 End::Closed
             } else {
-                End::Broken
+                End::Broken(-cqe.result)
             };
             conn.ended(end, now, &mut self.record, &mut self.trouble);
         }
@@ -295,7 +307,7 @@ impl<'p> Worker<'p> {
                 conn.sent += count;
                 conn.progress = now;
             }
-            _ => self.send_broke(index),
+            _ => self.send_broke(index, -cqe.result),
         }
         Self::touch(&mut self.conns[index as usize], &mut self.touched, index);
     }
@@ -314,18 +326,18 @@ impl<'p> Worker<'p> {
                 conn.sent = 0;
                 self.trouble.short_sends += 1;
             }
-            Err(_) => self.send_broke(index),
+            Err(_) => self.send_broke(index, -cqe.result),
         }
         Self::touch(&mut self.conns[index as usize], &mut self.touched, index);
     }
 
     /// Nothing more can be sent. An answer may still wait to be read (a server that refuses an upload answers
     /// and resets), so the connection ends when its receive says so.
-    fn send_broke(&mut self, index: u32) {
+    fn send_broke(&mut self, index: u32, errno: i32) {
         let conn = &mut self.conns[index as usize];
         if !conn.has(flag::SEND_BROKEN) {
             conn.flags |= flag::SEND_BROKEN;
-            self.trouble.send_failed += 1;
+            *self.trouble.send.entry(errno).or_default() += 1;
         }
     }
 
@@ -345,6 +357,7 @@ impl<'p> Worker<'p> {
             return;
         }
         let now = clock::now();
+        let sent_before = self.record.books.sent;
         let mut touched = std::mem::take(&mut self.touched);
         for index in touched.drain(..) {
             let conn = &mut self.conns[index as usize];
@@ -361,6 +374,8 @@ impl<'p> Worker<'p> {
             }
         }
         self.touched = touched;
+        let sent = self.record.books.sent - sent_before;
+        self.slots.own += sent * now.saturating_sub(self.turn);
         self.open_waiting(now);
         self.dispatch();
     }
@@ -389,6 +404,7 @@ impl<'p> Worker<'p> {
         if conn.sent == conn.to_send && conn.has(flag::CONTROL) {
             // Tracked below, so that its completion lets messages follow.
             conn.take_control(&mut cold.rendered);
+            self.slots.controls += u64::from(conn.phase == Phase::Active);
             conn.encrypt_control(&mut cold.rendered, &mut self.ciphertext);
         } else if conn.sent == conn.to_send {
             if self.stages.is_draining() || conn.phase != Phase::Active {

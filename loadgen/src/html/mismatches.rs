@@ -1,17 +1,55 @@
-//! Wrong answers, with their bytes.
+//! Wrong answers with their bytes, and connections that did not move.
 
 use super::group_name;
-use crate::{files::RunFile, report::mismatches::sizes};
+use crate::{
+    files::RunFile,
+    report::{mismatches::sizes, units::latency},
+};
 use maud::{Markup, html};
 use serde_json::Value;
 
-/// Nothing where all answers were right.
+/// Nothing where all answers came and were right.
 pub(super) fn section(runs: &[RunFile]) -> Markup {
-    let wrong: Vec<(&RunFile, &Vec<Value>)> = runs
-        .iter()
-        .filter_map(|run| Some((run, run.value["mismatches"].as_array()?)))
-        .filter(|(_, list)| !list.is_empty())
-        .collect();
+    html! { (wrong(runs)) (stuck(runs)) }
+}
+
+fn stuck(runs: &[RunFile]) -> Markup {
+    let lists = runs.iter().map(|run| (run, list(run, "stuck")));
+    let lists: Vec<_> = lists.filter(|(_, list)| !list.is_empty()).collect();
+    html! {
+        @if !lists.is_empty() {
+            h2 { "Stuck connections" }
+            p.reading { "The first of each run that owed an answer and neither sent nor received." }
+            div.scroll {
+                table {
+                    tr { th { "run" } th { "connection" } th { "template" } th { "waits for" } th { "in flight" } th { "silent for" } th { "bytes that came" } th { "inside an answer" } }
+                    @for (run, list) in lists {
+                        @for one in list {
+                            tr {
+                                td { (group_name(run)) }
+                                td { (one["connection"]) }
+                                td { (one["name"].as_str().unwrap_or("")) }
+                                td { (one["waits_for"].as_str().unwrap_or("")) }
+                                td { (one["in_flight"]) }
+                                td { (latency(one["silent_ns"].as_u64().unwrap_or(0))) }
+                                td { (one["bytes"]) }
+                                td { (if one["inside_answer"] == true { "yes" } else { "no" }) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn list<'r>(run: &'r RunFile, name: &str) -> &'r [Value] {
+    run.value[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn wrong(runs: &[RunFile]) -> Markup {
+    let wrong = runs.iter().map(|run| (run, list(run, "mismatches")));
+    let wrong: Vec<_> = wrong.filter(|(_, list)| !list.is_empty()).collect();
     html! {
         @if !wrong.is_empty() {
             h2 { "Wrong answers" }

@@ -4,21 +4,24 @@
 mod hold;
 
 use super::{
+    errors,
     mismatches::Shown,
     spectrum::{self, Point},
+    stuck::ShownStuck,
     units::per,
 };
 use crate::{
     books::Books,
     checks::HeaderRule,
+    errno,
     files::{Host, RunFile, Session},
     gates::Passage,
     histogram::Latencies,
     plan::Plan,
     run::Outcome,
     split::Share,
-    verdict::Verdict,
-    verdict::{close_name, errno_text},
+    verdict::close_name,
+    verdict::{Law, Verdict},
     watch::{HostUse, Network, ServerUse},
     windows::Row,
 };
@@ -106,6 +109,8 @@ struct Report<'a> {
     checks: Checks,
     /// The first ones of the whole run.
     mismatches: Vec<Shown<'a>>,
+    /// The same of connections that did not move.
+    stuck: Vec<ShownStuck<'a>>,
     errors_detail: ErrorsDetail,
     /// Only where connections are held.
     hold: Option<Held<'a>>,
@@ -184,6 +189,9 @@ struct Load<'a> {
     /// With two or more templates.
     rotate: Option<&'a str>,
     seed: u64,
+    /// Only in a closed loop.
+    #[serde(flatten)]
+    law: Option<Law>,
 }
 
 #[derive(Serialize)]
@@ -236,7 +244,7 @@ struct Phases {
     start_unix_ns: u64,
     warmup_ns: u64,
     measure_ns: u64,
-    /// Whether both halves of the window had about the same rate; null when it is too short to say.
+    /// Whether the rate neither rose nor fell; null where it was meant to, or the window is too short to say.
     steady: Option<bool>,
 }
 
@@ -335,6 +343,8 @@ struct ErrorsDetail {
     mismatches: u64,
     malformed: BTreeMap<&'static str, u64>,
     never_connected: u64,
+    /// All errors by what was being done, then by kind.
+    by_phase: errors::ByPhase,
     /// Only with WebSocket.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     websocket: Option<SocketErrors>,
@@ -394,6 +404,7 @@ struct Judgement<'a> {
     counts_balance: bool,
     bound: &'a str,
     /// Requests in flight by rate times latency, over those that there should be; 1 when nothing is missing.
+    /// Null where nothing says how many there should be.
     littles_law: Option<f64>,
     exit_status: u8,
     notes: Vec<&'a String>,
@@ -402,12 +413,12 @@ struct Judgement<'a> {
 }
 
 impl<'a> Judgement<'a> {
-    fn new(plan: &Plan, outcome: &Outcome, verdict: &'a Verdict) -> Self {
+    fn new(verdict: &'a Verdict) -> Self {
         Self {
             valid: verdict.valid,
             counts_balance: verdict.balanced,
             bound: verdict.bound(),
-            littles_law: littles_law(plan, outcome),
+            littles_law: verdict.law.and_then(Law::ratio),
             exit_status: verdict.exit_code,
             notes: verdict.problems.iter().chain(verdict.notes()).collect(),
             doubts: &verdict.doubts,
@@ -466,10 +477,11 @@ impl<'a> Report<'a> {
             labels: &session.labels,
             worker: plan.share.map(|Share { index, of }| Worker { index, of }),
             workers: None,
-            phases: Phases::new(plan, outcome),
+            phases: Phases::new(plan, outcome, verdict),
             counts: Counts::new(outcome),
             checks: Checks::new(plan),
             mismatches: Shown::of(plan, outcome),
+            stuck: ShownStuck::of(plan, outcome),
             latency: Latency {
                 headline: Spectrum::new(tally.headline()),
                 service: Measured::new(&tally.latencies),
@@ -489,26 +501,10 @@ impl<'a> Report<'a> {
             errors_detail: ErrorsDetail::new(plan, outcome),
             client: ClientUse::new(session, outcome),
             server: ServerSide::new(outcome),
-            verdict: Judgement::new(plan, outcome, verdict),
+            verdict: Judgement::new(verdict),
             gates: &verdict.gates,
         }
     }
-}
-
-/// Whether the answers per time of the two halves differ by less than a twentieth; `None` where there are too few to say.
-pub(crate) fn steady(rows: &[Row]) -> Option<bool> {
-    let rows: Vec<&Row> = rows
-        .iter()
-        .filter(|row| row.len_ns == rows[0].len_ns)
-        .collect();
-    let answers = |part: &[&Row]| part.iter().map(|row| row.ok + row.bad).sum::<u64>() as f64;
-    let half = rows.len() / 2;
-    if half < 2 {
-        return None;
-    }
-    let (first, last) = (answers(&rows[..half]), answers(&rows[rows.len() - half..]));
-    let larger = first.max(last);
-    (larger > 0.0).then(|| (first - last).abs() / larger < 0.05)
 }
 
 impl<'a> Load<'a> {
@@ -529,6 +525,7 @@ impl<'a> Load<'a> {
             expect_body: !plan.checks.bodies.is_empty(),
             rotate: (plan.templates.len() > 1).then(|| plan.rotation.rotate.name()),
             seed: plan.seed,
+            law: verdict.law,
         }
     }
 }
@@ -557,18 +554,6 @@ impl OpenLoad {
             queued_at_end: outcome.ledger.queued_at_end,
         })
     }
-}
-
-/// Only a closed loop is meant to have a certain number in flight.
-fn littles_law(plan: &Plan, outcome: &Outcome) -> Option<f64> {
-    if plan.open.is_some() {
-        return None;
-    }
-    let answered = outcome.ledger.window.answered() as f64;
-    let waited = outcome.tally.latencies.mean() as f64 / 1e9 * answered;
-    let in_flight = per(waited, outcome.elapsed.as_secs_f64());
-    let meant = f64::from(plan.connections) * f64::from(plan.depth);
-    (answered > 0.0).then(|| rounded(in_flight / meant, 1e3))
 }
 
 fn per_template<'a>(plan: &'a Plan, outcome: &Outcome) -> Option<Vec<PerTemplate<'a>>> {
@@ -624,7 +609,7 @@ impl Micros {
 }
 
 impl Phases {
-    fn new(plan: &Plan, outcome: &Outcome) -> Self {
+    fn new(plan: &Plan, outcome: &Outcome, verdict: &Verdict) -> Self {
         Self {
             start_at_unix_ns: plan
                 .start_at
@@ -633,7 +618,7 @@ impl Phases {
             start_unix_ns: outcome.start_unix,
             warmup_ns: crate::clock::nanos(outcome.warmup),
             measure_ns: crate::clock::nanos(outcome.elapsed),
-            steady: steady(&outcome.windows),
+            steady: verdict.steady,
         }
     }
 }
@@ -736,12 +721,12 @@ impl ErrorsDetail {
         let connect = trouble
             .connect
             .iter()
-            .map(|(errno, count)| (errno_text(*errno), *count));
+            .map(|(errno, count)| (errno::text(*errno), *count));
         Self {
             connect: connect.collect(),
             closed_early: trouble.closed_early,
             broken: trouble.broken,
-            send_failed: trouble.send_failed,
+            send_failed: trouble.sends_failed(),
             stuck: trouble.stuck,
             stuck_at_end: outcome.silent,
             unsolicited: trouble.unsolicited,
@@ -751,6 +736,7 @@ impl ErrorsDetail {
                 .map(|(kind, count)| (kind.reason(), count))
                 .collect(),
             never_connected: u64::from(plan.connections).saturating_sub(outcome.connected as u64),
+            by_phase: errors::by_phase(outcome),
             websocket: plan.upgrade.as_ref().map(|_| SocketErrors::new(outcome)),
             short_sends: trouble.short_sends,
             receives_without_buffer: trouble.starved,

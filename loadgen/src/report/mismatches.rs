@@ -129,7 +129,7 @@ pub(crate) fn sizes(offset: Option<u64>, bytes: (Option<u64>, Option<u64>)) -> S
 }
 
 /// Escapes one letter of whatever the arena's scripts might take for a result.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     let mut harmless = text.to_owned();
     for word in PARSED {
         let (first, rest) = word.split_at(1);

@@ -3,12 +3,17 @@
 //! `responses`, `2xx=`, `Bandwidth:` or `Reconnects: `.
 
 use super::{
-    mismatches,
+    mismatches, stuck,
     units::{bandwidth, bytes, count, latency, per},
 };
 use crate::{
-    duration, histogram::Latencies, hold::Hold, plan::Plan, run::Outcome, template::Template,
-    verdict::Verdict,
+    duration,
+    histogram::Latencies,
+    hold::Hold,
+    plan::Plan,
+    run::Outcome,
+    template::Template,
+    verdict::{Law, Verdict},
 };
 use std::io::{self, Write};
 
@@ -111,6 +116,7 @@ pub(crate) fn result(
     checked(out, plan, outcome)?;
     judgement(out, verdict)?;
     mismatches::text(out, plan, outcome)?;
+    stuck::text(out, plan, outcome)?;
     out.flush()
 }
 
@@ -363,6 +369,32 @@ fn checked(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Result<(
     )
 }
 
+/// What the verdict rests on, in brackets.
+fn facts(verdict: &Verdict) -> String {
+    let law = verdict.law.and_then(Law::ratio);
+    let steady = match verdict.steady {
+        Some(true) => "steady",
+        Some(false) => "drifting",
+        None => "",
+    };
+    let facts = [
+        law.map_or_else(String::new, |ratio| format!("Little {ratio:.3}")),
+        steady.into(),
+        if verdict.balanced {
+            "books balance"
+        } else {
+            ""
+        }
+        .into(),
+    ];
+    let facts: Vec<String> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+    if facts.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", facts.join(", "))
+    }
+}
+
 fn judgement(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
     if let Some((limits, part)) = &verdict.limits {
         writeln!(
@@ -373,13 +405,15 @@ fn judgement(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
             latency(limits.floor_ns)
         )?;
     }
+    let limit = match verdict.bound() {
+        "unknown" => String::new(),
+        bound => format!("{}-BOUND, ", bound.to_uppercase()),
+    };
+    let facts = facts(verdict);
     if verdict.valid {
-        match verdict.bound() {
-            "rate" => writeln!(out, "  Verdict:  RATE-BOUND, valid")?,
-            _ => writeln!(out, "  Verdict:  valid")?,
-        }
+        writeln!(out, "  Verdict:  {limit}valid{facts}")?;
     } else {
-        writeln!(out, "  Verdict:  INVALID")?;
+        writeln!(out, "  Verdict:  INVALID{facts}")?;
         for problem in &verdict.problems {
             writeln!(out, "    - {problem}")?;
         }
@@ -387,7 +421,7 @@ fn judgement(out: &mut impl Write, verdict: &Verdict) -> io::Result<()> {
     for note in verdict.notes() {
         writeln!(out, "  Note:     {note}")?;
     }
-    if verdict.client_bound {
+    if verdict.client_bound() {
         writeln!(
             out,
             "  Note:     the client was at its limit, so the server may be faster than this shows"

@@ -110,7 +110,7 @@ pub(crate) fn sweep(args: Args, command: &Command, matches: &ArgMatches) -> Resu
     let mut sweep = Sweep {
         ceiling: highest::rate_of(&outcome),
         ceiling_run: ceiling,
-        client_bound: verdict.client_bound,
+        client_bound: verdict.client_bound(),
         problems: verdict.problems,
         slos: args.slo.iter().map(ToString::to_string).collect(),
         steps: Vec::new(),

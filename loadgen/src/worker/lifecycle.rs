@@ -129,6 +129,7 @@ impl Worker<'_> {
     /// A connection can carry requests from now on.
     #[cold]
     pub(super) fn came_up(&mut self, index: u32) {
+        self.cold[index as usize].up_since = self.turn;
         let conn = &self.conns[index as usize];
         if conn.phase != Phase::Active {
             return;
@@ -152,6 +153,8 @@ impl Worker<'_> {
     pub(super) fn close(&mut self, index: u32, now: Nanos) {
         let conn = &mut self.conns[index as usize];
         let Some(end) = conn.end.take() else { return };
+        let up_since = &mut self.cold[index as usize].up_since;
+        self.slots.down(up_since, self.turn);
         let progressed = conn.has(flag::ANSWERED);
         if self.plan.hold.is_some() && !self.stages.is_draining() {
             let number = self.first + index;
@@ -296,7 +299,10 @@ impl Worker<'_> {
                 match conn.phase {
                     Phase::Connecting => conn.end = Some(End::ConnectFailed(libc::ETIMEDOUT)),
                     Phase::Securing => conn.handshake_ended(End::Stuck, &mut self.record),
-                    _ => conn.end = Some(End::Stuck),
+                    _ => {
+                        self.trouble.stuck_first.add(conn.stuck(now, false));
+                        conn.end = Some(End::Stuck);
+                    }
                 }
                 Self::touch(conn, &mut self.touched, index);
             }

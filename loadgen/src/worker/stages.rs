@@ -10,6 +10,7 @@ use crate::{
     histogram::Packed,
     hold, raw_log,
     record::Tally,
+    slots::Slots,
     tls,
     trouble::Trouble,
     windows::{Window, Windows},
@@ -43,6 +44,7 @@ pub(super) struct Stages {
     windows: Windows,
     cpu: CpuUse,
     hold: hold::Tally,
+    slots: Slots,
     /// When the last answer that is owed had come.
     settled_at: Option<Nanos>,
 }
@@ -117,6 +119,8 @@ pub(crate) struct WorkerReport {
     pub tls: Option<Box<tls::Tally>>,
     pub cpu: CpuUse,
     pub hold: hold::Tally,
+    /// The window.
+    pub slots: Slots,
     /// Connections that have been up at least once.
     pub connected: usize,
     /// Connections that had been silent for [`SILENCE`] when the run was over.
@@ -162,6 +166,7 @@ impl Worker<'_> {
         }
         let in_flight = self.in_flight();
         let queued = self.queued();
+        let age = self.age(now);
         let up = self.up();
         let books = mem::take(&mut self.record.books);
         let stages = &mut self.stages;
@@ -174,6 +179,7 @@ impl Worker<'_> {
             stages.hold.up_at_start = up;
             stages.cpu = CpuUse::reading(now);
             self.record.tally.clear();
+            self.slots.begin(now, age);
             self.record.checker.part = Checked::default();
             stages.windows.begin(self.control.start());
             self.begin_budget();
@@ -193,6 +199,9 @@ impl Worker<'_> {
             stages.hold.up_at_end = up;
             stages.cpu = CpuUse::reading(now).since(stages.cpu);
             stages.window = Some(self.record.tally.clone());
+            let up = self.cold.iter().map(|cold| cold.up_since);
+            self.slots.end(now, age, up);
+            stages.slots = self.slots;
         }
     }
 
@@ -228,6 +237,11 @@ impl Worker<'_> {
             self.is_done = true;
             self.control.worker_done(now);
         }
+    }
+
+    /// How long ago the requests in flight were sent, all together.
+    fn age(&self, now: Nanos) -> u64 {
+        self.conns.iter().map(|conn| conn.in_flight.age(now)).sum()
     }
 
     /// Requests in flight, counted at the connections.
@@ -284,6 +298,7 @@ impl Worker<'_> {
         stages.hold.touched = self.touched();
         // The writer waits for it, and what follows may give this worker up.
         self.record.log(None);
+        let silent = self.silent();
         let tally = stages.window.unwrap_or_else(|| self.record.tally.clone());
         self.trouble.checked = self.record.checker.whole;
         let report = WorkerReport {
@@ -294,8 +309,9 @@ impl Worker<'_> {
             tls: self.record.tls.take(),
             cpu: stages.cpu,
             hold: stages.hold,
+            slots: stages.slots,
             connected: self.have_been_up,
-            silent: self.silent(),
+            silent,
             dropped: self.ring.dropped_cqes(),
             overflows: self.overflows,
         };
@@ -303,13 +319,18 @@ impl Worker<'_> {
         Ok(report)
     }
 
-    fn silent(&self) -> usize {
-        let earlier = clock::now().saturating_sub(clock::nanos(SILENCE));
-        let silent = self
-            .conns
-            .iter()
-            .filter(|conn| conn.is_stuck_since(earlier));
-        silent.count()
+    /// Counts connections that owe an answer and have not moved for long, and names the first.
+    fn silent(&mut self) -> usize {
+        let now = clock::now();
+        let earlier = now.saturating_sub(clock::nanos(SILENCE));
+        let mut silent = 0;
+        for conn in &self.conns {
+            if conn.is_stuck_since(earlier) {
+                self.trouble.stuck_first.add(conn.stuck(now, true));
+                silent += 1;
+            }
+        }
+        silent
     }
 
     fn take_down(mut self) {

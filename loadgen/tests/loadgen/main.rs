@@ -42,4 +42,5 @@ mod tls;
 mod tls_server;
 mod together;
 mod tool;
+mod truth;
 mod websocket;

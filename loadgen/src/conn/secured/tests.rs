@@ -174,7 +174,7 @@ fn ends_in_the_handshake_have_names() {
     let plan = plan(PLAIN);
     for (end, kind) in [
         (End::Closed, Fault::CLOSED),
-        (End::Broken, Fault::BROKEN),
+        (End::Broken(libc::ECONNRESET), Fault::BROKEN),
         (End::Stuck, Fault::SILENT),
     ] {
         let mut test = Test::new(&plan);

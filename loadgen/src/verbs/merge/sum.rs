@@ -8,10 +8,12 @@ use crate::{
     histogram::Latencies,
     mismatch::KEPT,
     report::{
-        json::{Measured, Micros, Spectrum, rounded, steady},
+        json::{Measured, Micros, Spectrum, rounded},
         spectrum,
         units::per,
     },
+    steady::steady,
+    stuck::NAMED,
     windows::Row,
 };
 use serde_json::{Map, Value, json};
@@ -56,7 +58,8 @@ pub(super) fn all(files: &[RunFile], together: &Together) -> Result<Value, Failu
     merged["bandwidth_bps"] = rounded(per(sum(&merged, "bytes_read"), seconds), 1e2).into();
     latencies(files, &mut merged)?;
     templates(files, &mut merged)?;
-    merged["mismatches"] = mismatches(files, together);
+    merged["mismatches"] = first("mismatches", KEPT, files, together);
+    merged["stuck"] = first("stuck", NAMED, files, together);
     let rows = windows(files, together)?;
     phases(files, together, &rows, &mut merged);
     merged["windows"] = json!(rows);
@@ -66,7 +69,7 @@ pub(super) fn all(files: &[RunFile], together: &Together) -> Result<Value, Failu
     machines::host(files, &mut merged);
     machines::server(files, &mut merged);
     open::load(files, seconds, &mut merged);
-    verdict(files, together, seconds, &mut merged);
+    verdict(files, together, &mut merged);
     merged["id"] = format!("{}-merged", files[0].text("/id").unwrap_or("")).into();
     merged["labels"] = common_labels(files);
     merged["worker"] = Value::Null;
@@ -157,20 +160,20 @@ fn templates(files: &[RunFile], merged: &mut Value) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The first of all, with times since the first begin.
-fn mismatches(files: &[RunFile], together: &Together) -> Value {
+/// The first entries of all lists of this name, with times since the first begin.
+fn first(list: &str, count: usize, files: &[RunFile], together: &Together) -> Value {
     let mut all = Vec::new();
     for file in files {
         let start = file.count("/phases/start_unix_ns").unwrap_or(0);
         let late = start.saturating_sub(together.start) as i64;
-        for one in file.value["mismatches"].as_array().into_iter().flatten() {
+        for one in file.value[list].as_array().into_iter().flatten() {
             let mut one = one.clone();
             one["t_ns"] = (one["t_ns"].as_i64().unwrap_or(0) + late).into();
             all.push(one);
         }
     }
     all.sort_by_key(|one| one["t_ns"].as_i64());
-    all.truncate(KEPT);
+    all.truncate(count);
     all.into()
 }
 
@@ -203,8 +206,16 @@ fn phases(files: &[RunFile], together: &Together, rows: &[Row], merged: &mut Val
     phases["steady"] = steady(rows).into();
 }
 
-/// What fell due in an open loop. Quantiles of the lag cannot be added, so the worst worker's are given.
+/// Means of a closed loop, and what fell due in an open one. Quantiles of the lag cannot be added, so the worst worker's are given.
 fn load(files: &[RunFile], merged: &mut Value) {
+    for key in ["connections_up_mean", "in_flight_mean", "turnaround_mean"] {
+        let pointer = format!("/load/{key}");
+        let numbers = files.iter().filter_map(|file| file.number(&pointer));
+        let numbers: Vec<f64> = numbers.collect();
+        if !numbers.is_empty() {
+            merged["load"][key] = rounded(numbers.iter().sum(), 1e3).into();
+        }
+    }
     if files[0].number("/load/due").is_none() {
         return;
     }
@@ -282,12 +293,7 @@ fn client(files: &[RunFile], merged: &mut Value) {
 }
 
 /// The worst of the workers, and what only all of them show.
-fn verdict(files: &[RunFile], together: &Together, seconds: f64, merged: &mut Value) {
-    let number = |value: &Value| value.as_f64().unwrap_or(0.0);
-    let waited = number(&merged["latency"]["service"]["mean"]) / 1e9 * number(&merged["responses"]);
-    let meant = number(&merged["connections"]) * number(&merged["pipeline_depth"]);
-    let law = (waited > 0.0 && !open::is_open(merged))
-        .then(|| rounded(per(per(waited, seconds), meant), 1e3));
+fn verdict(files: &[RunFile], together: &Together, merged: &mut Value) {
     let all = |pointer: &str| files.iter().all(|file| file.flag(pointer) == Some(true));
     let bound = files
         .iter()
@@ -318,10 +324,21 @@ fn verdict(files: &[RunFile], together: &Together, seconds: f64, merged: &mut Va
     if bound.is_some() {
         verdict["bound"] = "client".into();
     }
-    verdict["littles_law"] = law.into();
+    verdict["littles_law"] = law(files).into();
     verdict["exit_status"] = statuses.max().unwrap_or(0).into();
     verdict["notes"] = notes.into();
     verdict["overlap"] = rounded(together.overlap, 1e6).into();
+}
+
+/// How well Little's law holds for all, each weighted by the connections that it had.
+fn law(files: &[RunFile]) -> Option<f64> {
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for file in files {
+        let weight = file.number("/load/connections_up_mean")?;
+        sum += file.number("/verdict/littles_law")? * weight;
+        weights += weight;
+    }
+    (weights > 0.0).then(|| rounded(sum / weights, 1e4))
 }
 
 /// Labels that all files have, with the same value.
@@ -372,7 +389,7 @@ mod tests {
             overlap: 1.0,
         };
         let files = [file(1000, &[-10, 20, 40, 50]), file(1005, &[-30, 30])];
-        let times: Vec<i64> = mismatches(&files, &together)
+        let times: Vec<i64> = first("mismatches", 5, &files, &together)
             .as_array()
             .unwrap()
             .iter()

@@ -117,11 +117,11 @@ fn judge(
         .limits
         .as_ref()
         .is_some_and(|(_, part)| *part >= NEAR_CEILING);
-    if late || (!missed.is_empty() && (verdict.client_bound || near)) {
+    if late || (!missed.is_empty() && (verdict.client_bound() || near)) {
         let busy = run.number("/client/busy_max").unwrap_or(0.0);
         let why = if late {
             "it noticed late what was due".into()
-        } else if verdict.client_bound {
+        } else if verdict.client_bound() {
             format!("busy for {:.0}% of the time", busy * 100.0)
         } else {
             "it came near to its ceiling (loadgen calibrate)".into()
