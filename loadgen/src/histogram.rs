@@ -188,6 +188,22 @@ mod tests {
     }
 
     #[test]
+    fn latencies_of_many_seconds_are_kept() {
+        let mut latencies = Latencies::new().unwrap();
+        let second = 1_000_000_000;
+        latencies.record(second, 50);
+        latencies.record(7 * second, 49);
+        latencies.record(1800 * second, 1);
+        let near = |value: u64, seconds: u64| value.abs_diff(seconds * second) < value / 500;
+        assert!(
+            near(latencies.quantile(0.9), 7),
+            "{}",
+            latencies.quantile(0.9)
+        );
+        assert!(near(latencies.max(), 1800), "{}", latencies.max());
+    }
+
+    #[test]
     fn what_was_written_reads_the_same() {
         let mut latencies = Latencies::new().unwrap();
         for value in [0, 99, 5_000, 1_234_567, HIGHEST, u64::MAX / 2] {

@@ -14,6 +14,7 @@ mod checks;
 mod command_line;
 mod compare;
 mod connections;
+mod defects;
 mod doctor;
 mod feeds;
 mod files;
