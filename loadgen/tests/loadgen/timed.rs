@@ -24,6 +24,7 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
+use sws_ring::sys::{allowed_cpus, pin_to_cpu};
 
 /// What a server does with a request.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +74,13 @@ impl Timed {
             count: 0,
         };
         let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || serving.serve(&listener, &stopped).unwrap());
+        let thread = thread::spawn(move || {
+            if wait == Wait::Spin {
+                // Whoever the scheduler puts on the same CPU waits for a tick; the client has to be elsewhere.
+                pin_to_cpu(allowed_cpus()[0]).unwrap();
+            }
+            serving.serve(&listener, &stopped).unwrap();
+        });
         Self {
             address,
             stop,
