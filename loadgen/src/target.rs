@@ -360,8 +360,8 @@ mod tests {
         assert!(refusal("localhost:8080").contains("http://localhost:8080/path"));
         assert!(refusal("ftp://localhost").contains("unknown scheme"));
         assert!(refusal("http://:80").contains("names no host"));
-        assert!(refusal("http://h:99999").contains("host[:port]"));
-        assert!(refusal("http://h:0").contains("host[:port]"));
+        assert!(refusal("http://h:99999").contains("`99999` is no port"));
+        assert!(refusal("http://h:0").contains("`0` is no port"));
         assert!(refusal("http://h:+1").contains("host[:port]"));
         assert!(refusal("http://::1").contains("[::1]"));
         assert!(refusal("http://u:p@h/").contains("-a user:password"));

@@ -128,6 +128,8 @@ fn requests_follow_the_handshake() {
     test.conn.take_control(&mut batch);
     test.conn.encrypt_control(&mut batch, &mut scratch);
     assert_eq!((batch.as_slice(), test.conn.to_send), (&b"done"[..], 4));
+    // As the worker does before each batch.
+    test.conn.flags &= !flag::SENDS_OWN;
     let template = &plan.templates[0];
     test.conn.to_send = template.request_len() as u32;
     test.conn.encrypt(template, &mut batch, &mut scratch);
