@@ -313,7 +313,7 @@ fn connections_start_with_the_templates_in_turn() {
         "-t",
         "3",
         "-d",
-        "500ms",
+        "3s",
         "--per-tpl-latency",
     ]);
     assert_eq!(output.code, Some(0), "{report:#}");
