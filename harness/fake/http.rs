@@ -106,10 +106,15 @@ impl Connection {
     }
 
     fn read_request(&mut self) -> Read<Request> {
-        let end = self.read_head()?;
+        let (end, cut) = self.read_head()?;
         let text = std::str::from_utf8(&self.pending[..end]).map_err(|_| Stop::Malformed)?;
         let (method, target, mut headers) = parse_head(text).ok_or(Stop::Malformed)?;
         self.pending.drain(..end + 4);
+        if let (Some(Fault::DropsSplitHeader), Some(line)) = (self.fault, cut)
+            && line < headers.len()
+        {
+            headers.remove(line);
+        }
         if self.fault == Some(Fault::ForgetsLastHeader) {
             headers.pop();
         }
@@ -162,16 +167,22 @@ impl Connection {
         }
     }
 
-    /// The position of the empty line.
-    fn read_head(&mut self) -> Read<usize> {
+    /// The position of the empty line, and the header line in which the first
+    /// read ended, counted from 0.
+    fn read_head(&mut self) -> Read<(usize, Option<usize>)> {
         let mut reads = 0;
+        let mut cut = None;
         loop {
             if let Some(end) = self
                 .pending
                 .windows(4)
                 .position(|bytes| bytes == b"\r\n\r\n")
             {
-                return Ok(end);
+                return Ok((end, cut));
+            }
+            if reads == 1 {
+                let lines = self.pending.windows(2).filter(|bytes| bytes == b"\r\n");
+                cut = lines.count().checked_sub(1);
             }
             let hopeless = self
                 .pending

@@ -235,6 +235,53 @@ fn a_wrong_server_is_refused_and_the_others_are_measured() {
     assert!(bench.result(&right, "pipelined/4").is_some());
 }
 
+/// Each way of being wrong on a profile that shows it: its fault is named, no
+/// load is run and no figure saved.
+#[test]
+fn every_kind_of_wrong_server_is_refused_by_name() {
+    let bench = Bench::new(REPORT);
+    let cases = [
+        ("off-by-one", "baseline", "the sum is wrong (off by one)"),
+        (
+            "cached-json",
+            "json",
+            "but the data that the server was started on says",
+        ),
+        (
+            "echoes-content-length",
+            "upload",
+            "the Content-Length is echoed",
+        ),
+        (
+            "drops-split-header",
+            "limited-conn",
+            "a header that comes in two segments is dropped",
+        ),
+        ("two-answers", "pipelined", "an unsolicited answer"),
+        (
+            "compresses-unasked",
+            "compression",
+            "the answer is compressed (gzip) although the request did not ask for it",
+        ),
+    ];
+    std::thread::scope(|scope| {
+        for (fault, profile, says) in cases {
+            let bench = &bench;
+            scope.spawn(move || {
+                let entry = Entry::fake(Some(fault), &[profile]);
+                let run = bench.run(&[&entry], &[profile, "--rounds", "1", "--conns", "4"]);
+                run.expect_code(1);
+                let refused = format!("REFUSED {}: ", entry.name());
+                for line in [says, &refused] {
+                    assert!(run.stdout.contains(line), "{fault}: {}", run.stdout);
+                }
+                assert!(bench.result(&entry, &format!("{profile}/4")).is_none());
+            });
+        }
+    });
+    assert!(!bench.path().join("arguments").exists(), "a load was run");
+}
+
 #[test]
 fn a_profile_that_no_entry_lists_is_a_usage_error() {
     let bench = Bench::new(REPORT);

@@ -144,6 +144,14 @@ fn a_head_in_two_segments() {
 }
 
 #[test]
+fn a_header_in_two_segments() {
+    let run = wrong("drops-split-header", "2026-03", "baseline");
+    let says = "a header that comes in two segments is dropped: split after byte";
+    run.expect_fault("2026-03/framing/post-split-at-every-byte", says);
+    run.expect_fault("2026-03/framing/chunked-split-at-every-byte", says);
+}
+
+#[test]
 fn headers_that_are_missed() {
     let run = wrong("forgets-last-header", "2026-03", "baseline");
     run.expect_fault("2026-03/framing/header-spelling", "the sum is wrong");
