@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the harness and replaces itself with it.
-#   scripts/harness.sh data|list|validate|benchmark [arguments]
+#   scripts/harness.sh data|list|validate|benchmark|export-arena [arguments]
 # Environment: CARGO_TARGET_DIR (target/ of the repository).
 set -euo pipefail
 

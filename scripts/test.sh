@@ -24,7 +24,7 @@ RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --locked --quiet
 
 step 'shell scripts'
 if command -v shellcheck > /dev/null; then
-    shellcheck ./*.sh scripts/*.sh frameworks/*/*.sh .ci/run
+    shellcheck ./*.sh scripts/*.sh scripts/*/*.sh scripts/export-arena frameworks/*/*.sh .ci/run
 else
     echo 'skipped: shellcheck is not installed'
 fi

@@ -6,6 +6,7 @@ use crate::cleanup;
 use crate::data::{self, Made};
 use crate::entries::{self, Entry};
 use crate::error::Error;
+use crate::export;
 use crate::launch::Mode;
 use crate::profiles::{self, Generation, Profile, TABLE};
 use crate::validate;
@@ -37,6 +38,8 @@ enum Command {
     Validate(Validate),
     /// Measure entries against each other.
     Benchmark(Benchmark),
+    /// Write sws as a self-contained entry into a checkout of HttpArena.
+    ExportArena(export::Options),
 }
 
 /// Where entries run, shared by both commands.
@@ -129,6 +132,7 @@ pub fn run(cli: &Cli) -> Result<u8, Error> {
         Command::List => list(&root).map(|()| 0),
         Command::Validate(options) => run_validate(&root, options),
         Command::Benchmark(options) => run_benchmark(&root, options),
+        Command::ExportArena(options) => export::run(&root, options).map(|()| 0),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod data;
 pub mod entries;
 pub mod error;
+pub mod export;
 pub mod launch;
 pub mod processes;
 pub mod profiles;
