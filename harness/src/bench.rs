@@ -1,46 +1,58 @@
 //! `harness benchmark`: entries against each other in alternating rounds.
 
+pub mod answers;
+pub mod clock;
+pub mod compare;
 mod counts;
 pub mod cpus;
-mod fit;
+pub mod environment;
+pub mod fit;
 pub mod load;
 pub mod measure;
+pub mod record;
 pub mod report;
 pub mod result;
+pub mod rounds;
 pub mod sample;
+pub mod schedule;
+pub mod stats;
 pub mod units;
 
-use crate::data;
 use crate::entries::Entry;
 use crate::error::Error;
-use crate::launch::{Mode, ports};
+use crate::launch::Mode;
 use crate::profiles::Profile;
 use counts::Counts;
 use cpus::Split;
-use measure::{Figures, Setting, measure};
+use record::Record;
 use result::Cell;
+use rounds::Rounds;
+use schedule::{Schedule, Task};
+use serde_json::json;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What to measure and how.
 #[derive(Debug)]
 pub struct Plan<'a> {
     /// The repository's root.
     pub root: &'a Path,
-    /// The servers; the first is the reference of the ratios.
+    /// The servers; the first is the base of the ratios.
     pub entries: Vec<Entry>,
     /// Rows of the profile table.
     pub profiles: Vec<&'static Profile>,
     /// Where entries run.
     pub mode: &'a Mode,
-    /// Runs per cell.
-    pub rounds: u32,
-    /// Measured seconds; the profile's own when not given.
-    pub seconds: Option<u32>,
+    /// Runs per cell; what the time allows when not given.
+    pub rounds: Option<u32>,
+    /// Measured time per run; what the time allows when not given.
+    pub window: Option<Duration>,
     /// Connection counts; those of the table, as far as they fit, when empty.
     pub connections: &'a [u32],
     /// Short runs, one connection count, quick validation.
     pub quick: bool,
+    /// Time for everything but building.
+    pub budget: Duration,
     /// The generated data folder.
     pub data: &'a Path,
     /// The server's port.
@@ -72,33 +84,49 @@ pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
     let counts = Counts::of_this_machine(&cpus);
     counts.check(plan.connections)?;
     check_profiles(plan)?;
-    let loadgen = fit::generator(plan.root)?;
+    let generator = fit::generator(plan.root)?;
     println!("{}", cpus.described());
+    let start = Instant::now();
     let mut outcome = Outcome::default();
-    let entries = fit::fit_entries(plan, &mut outcome);
+    let mut record = Record::new(environment::of_this_machine(plan.root, &cpus));
+    let (entries, building) = fit::fit_entries(plan, &mut outcome, &mut record);
     // Sampling and waiting belong to the generator's side.
     stay_on(&cpus.client);
-    let todo: Vec<(&'static Profile, u32)> = plan
-        .profiles
-        .iter()
-        .flat_map(|profile| {
-            counts
-                .of(profile, plan)
-                .into_iter()
-                .map(|count| (*profile, count))
-        })
-        .collect();
-    announce(plan, &todo, entries.len());
-    let mut cells = Vec::new();
-    for (profile, connections) in todo {
-        let measured = measure_cells(plan, &entries, profile, connections, &cpus, &loadgen)?;
-        for cell in &measured {
-            cell.save(&plan.root.join("results"))?;
-        }
-        cells.push(measured);
+
+    let task = Task {
+        budget: plan.budget,
+        spent: start.elapsed().saturating_sub(building),
+        runs_all: runs(&counts.cells(plan, true), &entries),
+        runs_one: runs(&counts.cells(plan, false), &entries),
+        quick: plan.quick,
+        rounds: plan.rounds,
+        window: plan.window,
+        whole_seconds: !generator.ours,
+    };
+    let schedule = Schedule::choose(&task);
+    let todo = counts.cells(plan, schedule.all_counts);
+    if schedule.all_counts && plan.connections.is_empty() {
+        counts.say_what_is_left_out(&plan.profiles);
     }
-    print_report(&cells, &cpus);
-    for cell in cells.iter().flatten() {
+    announce(plan, &task, &schedule);
+    record.plan(described(plan, &schedule));
+    let mut rounds = Rounds::new(plan, &entries, &todo, &schedule, &cpus, &generator)?;
+    let mut done = 0;
+    loop {
+        let began = Instant::now();
+        rounds.make(done + 1)?;
+        done += 1;
+        let spent = start.elapsed().saturating_sub(building);
+        let left = plan.budget.saturating_sub(spent);
+        let goes_on = schedule.goes_on(done, began.elapsed(), left);
+        record.save(&plan.root.join("results"), &rounds.groups, !goes_on)?;
+        if !goes_on {
+            break;
+        }
+    }
+    print_report(&rounds.groups, &cpus);
+    println!("results/runs/{}.json has all figures", record.id);
+    for cell in rounds.groups.iter().flatten() {
         if cell.best().is_some() {
             outcome.passed += 1;
         } else {
@@ -120,31 +148,61 @@ fn check_profiles(plan: &Plan<'_>) -> Result<(), Error> {
     }
 }
 
-fn announce(plan: &Plan<'_>, todo: &[(&Profile, u32)], entries: usize) {
-    let per_round: u32 = todo
+/// Runs that one round takes.
+fn runs(cells: &[(&Profile, u32)], entries: &[&Entry]) -> usize {
+    cells
         .iter()
-        .map(|(profile, _)| plan.seconds_of(profile) + plan.warmup_seconds())
-        .sum();
-    let runs = todo.len() * entries * plan.rounds as usize;
-    // Starting, connecting, draining and stopping take about half a second.
-    let seconds = per_round as usize * entries * plan.rounds as usize + runs / 2;
-    println!(
-        "{runs} runs, each on a fresh server: about {} min",
-        seconds.div_ceil(60)
-    );
+        .map(|(profile, _)| {
+            let listed = entries.iter().filter(|entry| entry.lists(profile.name));
+            listed.count()
+        })
+        .sum()
 }
 
-impl Plan<'_> {
-    fn seconds_of(&self, profile: &Profile) -> u32 {
-        self.seconds
-            .unwrap_or(if self.quick { 1 } else { profile.duration_secs })
+fn announce(plan: &Plan<'_>, task: &Task, schedule: &Schedule) {
+    let runs = if schedule.all_counts {
+        task.runs_all
+    } else {
+        task.runs_one
+    };
+    let left = plan.budget.saturating_sub(task.spent);
+    let rounds = schedule.rounds(left);
+    let total = schedule.round * rounds;
+    println!(
+        "{rounds} alternating rounds of {runs} runs, each {} after {} of warm-up on a fresh server: about {} min",
+        load::time(schedule.window),
+        load::time(schedule.warmup),
+        total.as_secs().div_ceil(60)
+    );
+    println!(
+        "laptop mode: connection counts{} scaled to this machine",
+        if schedule.all_counts {
+            ""
+        } else {
+            ", one per profile,"
+        }
+    );
+    if total > left && plan.rounds.is_none() {
+        println!(
+            "that is more than the {} min that were planned for: name fewer entries or profiles",
+            plan.budget.as_secs().div_ceil(60)
+        );
     }
+}
 
-    /// Of load before each measured run; a quick run relies on the warm-up
-    /// that the generator makes by itself.
-    fn warmup_seconds(&self) -> u32 {
-        u32::from(!self.quick)
-    }
+fn described(plan: &Plan<'_>, schedule: &Schedule) -> serde_json::Value {
+    json!({
+        "mode": "laptop",
+        "place": match plan.mode {
+            Mode::Native => "native",
+            Mode::Docker(_) => "docker",
+        },
+        "quick": plan.quick,
+        "budget_sec": plan.budget.as_secs(),
+        "window_sec": schedule.window.as_secs_f64(),
+        "warmup_sec": schedule.warmup.as_secs_f64(),
+        "one_connection_count": !schedule.all_counts,
+    })
 }
 
 fn stay_on(cpus: &[usize]) {
@@ -156,86 +214,16 @@ fn stay_on(cpus: &[usize]) {
     let _ = rustix::thread::sched_setaffinity(None, &set);
 }
 
-/// All rounds of one profile and connection count: A B C, A B C, ...
-fn measure_cells<'a>(
-    plan: &Plan<'_>,
-    entries: &[&'a Entry],
-    profile: &'static Profile,
-    connections: u32,
-    cpus: &Split,
-    loadgen: &Path,
-) -> Result<Vec<Cell<'a>>, Error> {
-    let data = data::folder(plan.data, profile.generation);
-    let template_size = load::template_size(profile, &data.join("requests"))?;
-    let seconds = plan.seconds_of(profile);
-    let mut cells: Vec<Cell<'a>> = entries
-        .iter()
-        .filter(|entry| entry.lists(profile.name))
-        .map(|entry| Cell {
-            entry,
-            profile,
-            connections,
-            seconds,
-            threads: cpus.client.len().min(connections as usize),
-            template_size,
-            rounds: Vec::new(),
-        })
-        .collect();
-    for round in 1..=plan.rounds {
-        for cell in &mut cells {
-            let port = match (plan.port, plan.mode) {
-                (Some(port), _) => port,
-                (None, Mode::Native) => ports::free()?,
-                (None, Mode::Docker(_)) => ports::ARENA,
-            };
-            let figures = measure(&Setting {
-                entry: cell.entry,
-                mode: plan.mode,
-                profile,
-                connections,
-                seconds,
-                warmup_seconds: plan.warmup_seconds(),
-                port,
-                cpus,
-                data: &data,
-                loadgen,
-                ready_within: plan.ready_within,
-            })
-            .unwrap_or_else(|error| Figures::missing(error.to_string()));
-            println!(
-                "{} {connections}c round {round}/{} {}: {}",
-                profile.name,
-                plan.rounds,
-                cell.entry.name,
-                progress(&figures)
-            );
-            cell.rounds.push(figures);
-        }
-    }
-    Ok(cells)
-}
-
-fn progress(figures: &Figures) -> String {
-    if let Some(why) = &figures.objection {
-        return format!("INVALID: {why}");
-    }
-    let server = figures
-        .server_cpu_us
-        .map(|us| format!(", {us:.2} us of server CPU per request"));
-    let rps = units::thousands(figures.report.rps() as u64);
-    format!("{rps} req/s{}", server.unwrap_or_default())
-}
-
-fn print_report(cells: &[Vec<Cell<'_>>], cpus: &Split) {
+fn print_report(groups: &[Vec<Cell<'_>>], cpus: &Split) {
     println!();
-    for line in cells.iter().flatten().filter_map(report::arena_lines) {
+    for line in groups.iter().flatten().filter_map(report::arena_lines) {
         println!("{line}");
     }
     println!("\n{}", cpus.described());
-    for group in cells.iter().filter(|group| !group.is_empty()) {
+    for group in groups.iter().filter(|group| !group.is_empty()) {
         println!(
             "\n{}",
-            report::table(&group.iter().collect::<Vec<_>>(), cpus.server.len()).trim_end()
+            report::table(&group.iter().collect::<Vec<_>>()).trim_end()
         );
     }
     println!();

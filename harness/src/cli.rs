@@ -14,9 +14,6 @@ use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// What is measured when nobody is named.
-const DEFAULT_ENTRIES: [&str; 3] = ["sws", "sws-epoll", "hyper"];
-
 /// Validates and measures arena entries.
 #[derive(Debug, Parser)]
 #[command(version, about)]
@@ -85,16 +82,21 @@ struct Validate {
 
 #[derive(Debug, Args)]
 struct Benchmark {
-    /// Entries and profiles in any order; the first entry is the reference.
-    /// Default: sws, sws-epoll and hyper on every profile of 2026-03.
+    /// Entries and profiles in any order; the first entry is the base of all
+    /// ratios. Default: every entry that is enabled, sws first, on every
+    /// profile of 2026-03.
     words: Vec<String>,
-    /// About two minutes: short runs, one connection count per profile.
+    /// At most three minutes: short runs, one connection count per profile.
     #[arg(long)]
     quick: bool,
-    /// Alternating rounds. [default: 3, quick 2]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    /// Minutes for validation and measurements; building comes on top. Decides
+    /// rounds, measured time and connection counts. [default: 15, quick 3]
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=1440))]
+    time: Option<u32>,
+    /// Alternating rounds. [default: what the time allows, at least 3, quick 2]
+    #[arg(long, conflicts_with = "time", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
-    /// Measured seconds per run, such as 5 or 5s. [default: the profile's, quick 1]
+    /// Measured seconds per run, such as 5 or 5s. [default: what the time allows]
     #[arg(long, value_parser = whole_seconds)]
     duration: Option<u32>,
     /// Connection counts, separated by commas. [default: what fits the machine]
@@ -229,13 +231,8 @@ fn sort_words(root: &Path, words: &[String]) -> Result<(Vec<Entry>, Vec<String>)
         }
     }
     if found.is_empty() {
-        let known = entries::all(root)?
-            .into_iter()
-            .filter(|entry| entry.meta.enabled);
-        found = known
-            .filter(|entry| DEFAULT_ENTRIES.contains(&entry.name.as_str()))
-            .collect();
-        found.sort_by_key(|entry| DEFAULT_ENTRIES.iter().position(|name| *name == entry.name));
+        found = entries::all(root)?;
+        found.retain(|entry| entry.meta.enabled);
     }
     if found.is_empty() {
         return Err(Error::usage("there is no entry to measure"));
@@ -276,8 +273,12 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
         entries,
         profiles,
         mode: &mode,
-        rounds: options.rounds.unwrap_or(if options.quick { 2 } else { 3 }),
-        seconds: options.duration,
+        rounds: options.rounds,
+        window: options
+            .duration
+            .map(|seconds| Duration::from_secs(u64::from(seconds))),
+        budget: Duration::from_secs(60)
+            * options.time.unwrap_or(if options.quick { 3 } else { 15 }),
         connections: &options.conns,
         quick: options.quick,
         data: &data,

@@ -234,13 +234,25 @@ impl Server {
         }
     }
 
-    /// The end of what it printed, indented for a message.
-    pub fn last_lines(&self) -> String {
+    /// What it printed; of a container the end.
+    pub fn output(&self) -> String {
         let text = match &self.running {
             Running::Native(_) => std::fs::read(log_path(self.scratch.path())).unwrap_or_default(),
             Running::Docker { docker, container } => docker.logs(container.name(), LAST_LINES),
         };
-        let text = String::from_utf8_lossy(&text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// The first line of its output that holds `word`.
+    pub fn said(&self, word: &str) -> Option<String> {
+        let text = self.output();
+        let line = text.lines().find(|line| line.contains(word))?;
+        Some(line.trim().to_owned())
+    }
+
+    /// The end of what it printed, indented for a message.
+    pub fn last_lines(&self) -> String {
+        let text = self.output();
         let lines: Vec<&str> = text.lines().collect();
         if lines.is_empty() {
             return "  (it printed nothing)".into();

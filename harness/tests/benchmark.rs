@@ -31,11 +31,21 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(root().join("data"), folder.path().join("data")).unwrap();
         let script = format!(
-            "#!/bin/sh\necho \"$@\" >> {}/arguments\nsleep 0.2\ncat <<'END'\n{report}\nEND\n",
+            "#!/bin/sh\n[ \"$1\" = --help ] && cat {0}/help && exit 0\n\
+             echo \"$@\" >> {0}/arguments\nsleep 0.2\ncat <<'END'\n{report}\nEND\n",
             folder.path().display()
         );
         script_file(&folder.path().join("generator.sh"), &script);
+        std::fs::write(folder.path().join("help"), "usage: -c -t -d -p -r\n").unwrap();
         Self { folder }
+    }
+
+    /// The only file in `results/runs`.
+    fn record(&self) -> Value {
+        let folder = std::fs::read_dir(self.path().join("results/runs")).unwrap();
+        let files: Vec<_> = folder.map(|item| item.unwrap().path()).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        serde_json::from_str(&std::fs::read_to_string(&files[0]).unwrap()).unwrap()
     }
 
     fn path(&self) -> &Path {
@@ -108,6 +118,58 @@ fn rounds_alternate_and_results_are_saved() {
     );
     assert!(
         run.stdout.contains("=== Best: 5000 req/s (CPU: "),
+        "{}",
+        run.stdout
+    );
+}
+
+/// The run's file has the environment and both sides of the comparison.
+#[test]
+fn a_run_is_recorded_with_its_environment() {
+    let bench = Bench::new(REPORT);
+    let entries = [
+        Entry::fake(None, &["pipelined"]),
+        Entry::fake(None, &["pipelined"]),
+        Entry::fake(Some("two-answers"), &["pipelined"]),
+    ];
+    let run = bench.run(
+        &[&entries[0], &entries[1], &entries[2]],
+        &["pipelined", "--rounds", "3", "--conns", "8"],
+    );
+    run.expect_code(1);
+    let record = bench.record();
+    assert_eq!(record["schema"], "sws-results/1");
+    assert!(record["ended"].is_string());
+    assert!(record["environment"]["kernel"].is_string());
+    assert_eq!(record["plan"]["mode"], "laptop");
+    assert_eq!(record["refused"][0]["entry"], entries[2].name());
+    let list = record["cells"][0]["entries"].as_array().unwrap();
+    assert_eq!(list.len(), 2);
+    assert!(list[0]["against"].is_null());
+    // The generator's report is always the same, so the ratio is exactly 1.
+    let ratio = &list[1]["against"]["rps"];
+    assert_eq!(ratio["value"], 1.0, "{ratio}");
+    assert_eq!(ratio["verdict"], "not decided");
+    assert!(run.stdout.contains("1.00 [1.00-1.00]"), "{}", run.stdout);
+}
+
+/// A generator that can watch the server does, and its figures are used.
+#[test]
+fn the_generator_watches_the_server_where_it_can() {
+    let server = r#""server":{"cpu_cores_used":0.5,"cpu_us_per_answer":7.25,"rss_peak_bytes":4096,
+        "voluntary_switches":500,"involuntary_switches":20},"verdict":"#;
+    let bench = Bench::new(&REPORT.replace(r#""verdict":"#, server));
+    std::fs::write(bench.path().join("help"), "--server-pid <PID>\n").unwrap();
+    let entry = Entry::fake(None, &["pipelined"]);
+    let run = bench.run(&[&entry], &["pipelined", "--rounds", "1", "--conns", "8"]);
+    run.expect_code(0);
+    let given = std::fs::read_to_string(bench.path().join("arguments")).unwrap();
+    assert!(given.contains(" -w 500ms --server-pid "), "{given}");
+    let result = bench.result(&entry, "pipelined/8").expect("a result file");
+    assert_eq!(result["server_cpu_us_per_request"], 7.25);
+    assert_eq!(result["context_switches_per_request"]["voluntary"], 0.5);
+    assert!(
+        run.stdout.contains("7.25 us of server CPU"),
         "{}",
         run.stdout
     );
@@ -327,6 +389,9 @@ fn usage_errors_list_what_exists() {
     );
     bench
         .run(&[&entry], &["pipelined", "--rounds", "0"])
+        .expect_code(2);
+    bench
+        .run(&[&entry], &["pipelined", "--rounds", "2", "--time", "1"])
         .expect_code(2);
     bench
         .run(&[&entry], &["pipelined", "--conns", "1000000"])

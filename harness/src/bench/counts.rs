@@ -46,39 +46,45 @@ impl Counts {
         }
     }
 
-    /// The counts of a profile; those of the table are left out where they do
-    /// not fit, and that is said.
-    pub(super) fn of(&self, profile: &Profile, plan: &Plan<'_>) -> Vec<u32> {
-        if !plan.connections.is_empty() {
-            return plan.connections.to_vec();
+    /// Profiles with their connection counts: all that fit this machine, or
+    /// one each.
+    pub(super) fn cells(&self, plan: &Plan<'_>, all: bool) -> Vec<(&'static Profile, u32)> {
+        let mut cells = Vec::new();
+        for profile in &plan.profiles {
+            let quick = [profile.quick_connections];
+            let counts = match (plan.connections, all) {
+                (&[], true) => self.fitting(profile.local_connections),
+                (&[], false) => self.fitting(&quick),
+                (asked, _) => asked.to_vec(),
+            };
+            cells.extend(counts.into_iter().map(|count| (*profile, count)));
         }
-        let quick = [profile.quick_connections];
-        let table = if plan.quick {
-            &quick
-        } else {
-            profile.local_connections
-        };
-        self.fitting(profile.name, table)
+        cells
     }
 
-    fn fitting(&self, name: &str, table: &[u32]) -> Vec<u32> {
-        let mut fitting = Vec::new();
-        for count in table.iter().copied() {
-            if !self.fits_files(count) {
-                println!(
-                    "{}: {count} connections exceed the limit of {} open files",
-                    name, self.files
-                );
-            } else if count > self.cpus.saturating_mul(CONNECTIONS_PER_CPU) {
-                println!(
-                    "{}: {count} connections are too many for {} CPUs",
-                    name, self.cpus
-                );
-            } else {
-                fitting.push(count);
+    /// Says which counts of the table are left out, and why.
+    pub(super) fn say_what_is_left_out(&self, profiles: &[&'static Profile]) {
+        for profile in profiles {
+            let kept = self.fitting(profile.local_connections);
+            let left = profile.local_connections.iter().copied();
+            for count in left.filter(|count| !kept.contains(count)) {
+                let why = if self.fits_files(count) {
+                    format!("are too many for {} CPUs", self.cpus)
+                } else {
+                    format!("exceed the limit of {} open files", self.files)
+                };
+                println!("{}: {count} connections {why}", profile.name);
             }
         }
-        fitting
+    }
+
+    fn fitting(&self, table: &[u32]) -> Vec<u32> {
+        let counts = table.iter().copied();
+        counts
+            .filter(|count| {
+                self.fits_files(*count) && *count <= self.cpus.saturating_mul(CONNECTIONS_PER_CPU)
+            })
+            .collect()
     }
 }
 
@@ -90,11 +96,11 @@ mod tests {
     fn counts_that_do_not_fit_are_left_out() {
         let machine = |files, cpus| Counts { files, cpus };
         assert_eq!(
-            machine(20_000, 2).fitting("x", &[64, 512, 4096]),
+            machine(20_000, 2).fitting(&[64, 512, 4096]),
             [64, 512, 4096]
         );
-        assert_eq!(machine(20_000, 1).fitting("x", &[64, 512, 4096]), [64, 512]);
-        assert_eq!(machine(1024, 2).fitting("x", &[64, 512, 4096]), [64, 512]);
+        assert_eq!(machine(20_000, 1).fitting(&[64, 512, 4096]), [64, 512]);
+        assert_eq!(machine(1024, 2).fitting(&[64, 512, 4096]), [64, 512]);
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl Split {
     }
 }
 
+/// Cores that this process may use, whatever their hardware threads.
+pub(super) fn core_count() -> usize {
+    cores(&usable()).len()
+}
+
 /// The CPUs in this process's affinity mask.
 fn usable() -> Vec<usize> {
     let Ok(set) = rustix::thread::sched_getaffinity(None) else {

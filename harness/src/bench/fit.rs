@@ -1,6 +1,7 @@
 //! What has to be in order before anything is measured: the generator and the
 //! entries, built, and the entries' answers right.
 
+use super::record::Record;
 use super::{Outcome, Plan};
 use crate::check::Depth;
 use crate::cleanup::Process;
@@ -11,14 +12,36 @@ use crate::profiles::Generation;
 use crate::validate;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// The load generator's program.
+#[derive(Debug)]
+pub struct Generator {
+    /// Where it is.
+    pub program: PathBuf,
+    /// It has the flags that the arena's generator does not have.
+    pub ours: bool,
+}
+
+impl Generator {
+    /// Asks the program what it can do.
+    fn of(program: PathBuf) -> Self {
+        let help = Command::new(&program)
+            .arg("--help")
+            .stdin(Stdio::null())
+            .output()
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        let ours = help.is_ok_and(|help| help.contains("--server-pid"));
+        Self { program, ours }
+    }
+}
 
 /// The generator: `LOADGEN`, or the workspace's own, built now.
-pub(super) fn generator(root: &Path) -> Result<PathBuf, Error> {
+pub(super) fn generator(root: &Path) -> Result<Generator, Error> {
     if let Some(path) = std::env::var_os("LOADGEN") {
         let path = PathBuf::from(path);
         return match path.is_file() {
-            true => Ok(path),
+            true => Ok(Generator::of(path)),
             false => Err(Error::usage(format!(
                 "LOADGEN: there is no file {}",
                 path.display()
@@ -45,16 +68,25 @@ pub(super) fn generator(root: &Path) -> Result<PathBuf, Error> {
         .stdin(Stdio::null());
     let mut process = Process::spawn(&mut command, None).context(|| "start cargo".into())?;
     match process.wait(Duration::MAX) {
-        Some(status) if status.success() => Ok(target.join("release/loadgen")),
+        Some(status) if status.success() => Ok(Generator::of(target.join("release/loadgen"))),
         _ => Err(Error::environment("the load generator could not be built")),
     }
 }
 
 /// Builds and validates; who fails is not measured, and the others still are.
-pub(super) fn fit_entries<'a>(plan: &'a Plan<'_>, outcome: &mut Outcome) -> Vec<&'a Entry> {
+/// Also says how long the building took.
+pub(super) fn fit_entries<'a>(
+    plan: &'a Plan<'_>,
+    outcome: &mut Outcome,
+    record: &mut Record,
+) -> (Vec<&'a Entry>, Duration) {
     let mut fit = Vec::new();
+    let mut building = Duration::ZERO;
     for entry in &plan.entries {
-        let verdict = launch::build(entry, plan.mode).and_then(|()| refusal(plan, entry));
+        let start = Instant::now();
+        let built = launch::build(entry, plan.mode);
+        building += start.elapsed();
+        let verdict = built.and_then(|()| refusal(plan, entry));
         let why = match verdict {
             Ok(None) => {
                 fit.push(entry);
@@ -67,9 +99,10 @@ pub(super) fn fit_entries<'a>(plan: &'a Plan<'_>, outcome: &mut Outcome) -> Vec<
             }
         };
         println!("REFUSED {}: {why}; it is not measured", entry.name);
+        record.refuse(&entry.name, &why);
         outcome.failed += 1;
     }
-    fit
+    (fit, building)
 }
 
 /// Why an entry may not be measured.

@@ -1,7 +1,9 @@
 //! One measurement: a fresh server, the load, the readings, the end.
 
+use super::answers::Report;
 use super::cpus::Split;
-use super::load::{Report, Run};
+use super::fit::Generator;
+use super::load::Run;
 use super::sample::{INTERVAL, Track};
 use crate::cleanup::{Process, TempFolder};
 use crate::entries::Entry;
@@ -24,24 +26,26 @@ pub struct Setting<'a> {
     pub profile: &'a Profile,
     /// Concurrent connections.
     pub connections: u32,
-    /// Measured seconds.
-    pub seconds: u32,
-    /// Seconds of load before, on the same server; 0 for none.
-    pub warmup_seconds: u32,
+    /// Threads of the generator.
+    pub threads: usize,
+    /// How long to measure.
+    pub window: Duration,
+    /// Load before, on the same server; none when zero.
+    pub warmup: Duration,
     /// The server's port.
     pub port: u16,
-    /// Who runs where.
-    pub cpus: &'a Split,
+    /// Who runs where; `None` pins nobody.
+    pub cpus: Option<&'a Split>,
     /// The generation's data folder.
     pub data: &'a Path,
-    /// The generator's program.
-    pub loadgen: &'a Path,
+    /// The load generator.
+    pub generator: &'a Generator,
     /// How long the server may take to start.
     pub ready_within: Duration,
 }
 
 /// The figures of one run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Figures {
     /// What the generator reports.
     pub report: Report,
@@ -57,6 +61,8 @@ pub struct Figures {
     pub foreign_cores: f64,
     /// Peak resident memory of the server's processes, in bytes.
     pub peak_memory: u64,
+    /// What the server said of its engine at its start, if anything.
+    pub engine: Option<String>,
     /// Why the run does not count.
     pub objection: Option<String>,
 }
@@ -65,14 +71,8 @@ impl Figures {
     /// Of a run that did not take place.
     pub fn missing(why: String) -> Self {
         Self {
-            report: Report::default(),
-            server_cpu_us: None,
-            client_cpu_us: 0.0,
-            server_cores: 0.0,
-            client_cores: 0.0,
-            foreign_cores: 0.0,
-            peak_memory: 0,
             objection: Some(why),
+            ..Self::default()
         }
     }
 }
@@ -83,47 +83,74 @@ impl Figures {
 /// # Errors
 /// When the server or the generator cannot be started.
 pub fn measure(setting: &Setting<'_>) -> Result<Figures, Error> {
+    let mut server = start(setting)?;
+    let figures = load(setting, &mut server)?;
+    server.stop();
+    Ok(figures)
+}
+
+/// Starts a server for one or several runs.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn start(setting: &Setting<'_>) -> Result<Server, Error> {
     let start = Start {
         purpose: Purpose::Bench,
         port: setting.port,
         data: setting.data,
         generation: setting.profile.generation,
-        cpus: Some(&setting.cpus.server),
+        cpus: setting.cpus.map(|cpus| cpus.server.as_slice()),
         ready_within: setting.ready_within,
     };
-    let mut server = Server::start(setting.entry, setting.mode, &start)?;
-    if setting.warmup_seconds > 0 {
-        let warmup = Loading::start(setting, setting.warmup_seconds)?;
+    Server::start(setting.entry, setting.mode, &start)
+}
+
+/// One run against a server.
+///
+/// # Errors
+/// When the generator cannot be started.
+pub fn load(setting: &Setting<'_>, server: &mut Server) -> Result<Figures, Error> {
+    let root = server.process();
+    if !setting.generator.ours && !setting.warmup.is_zero() {
+        let warmup = Loading::start(setting, setting.warmup, None)?;
         warmup.finish(None);
     }
     let busy = BusyCpus::start(setting.cpus);
-    let loading = Loading::start(setting, setting.seconds)?;
-    let mut track = server.process().map(|root| Track::new(root, loading.start));
+    let loading = Loading::start(setting, setting.window, root)?;
+    let mut track = root.map(|root| Track::new(root, loading.start));
     let loaded = loading.finish(track.as_mut());
     let used = loaded.track.used() + track.as_ref().map_or(0.0, Track::used);
     let foreign_cores = busy.beyond(used, loaded.track.span());
     let peak_memory = track.as_ref().map_or(0, Track::peak_memory);
     let death = server.death();
-    server.stop();
 
     let (report, failure) = match &loaded.report {
         Ok(report) => (report.clone(), None),
         Err(why) => (Report::default(), Some(why.clone())),
     };
     let (from, to) = window(&report);
-    let server_cores = track.as_ref().map_or(0.0, |track| track.rate(from, to));
     let client_cores = loaded.track.rate(from, to);
     let rate = report.all_per_second().max(f64::EPSILON);
+    // The generator reads at the very borders of its window.
+    let (server_cores, server_cpu_us) = match (report.server, &track) {
+        (Some(side), _) => (side.cores, Some(side.cpu_us)),
+        (None, Some(track)) => {
+            let cores = track.rate(from, to);
+            (cores, Some(cores * 1e6 / rate))
+        }
+        (None, None) => (0.0, None),
+    };
     let objection = death
         .or(failure)
         .or_else(|| report.objection(setting.profile.expects_errors));
     Ok(Figures {
-        server_cpu_us: track.is_some().then_some(server_cores * 1e6 / rate),
+        server_cpu_us,
         client_cpu_us: report.cpu_us.unwrap_or(client_cores * 1e6 / rate),
         server_cores,
         client_cores,
         foreign_cores,
         peak_memory,
+        engine: server.said("engine "),
         objection,
         report,
     })
@@ -136,7 +163,9 @@ struct BusyCpus {
 }
 
 impl BusyCpus {
-    fn start(split: &Split) -> Self {
+    fn start(split: Option<&Split>) -> Self {
+        let all = Split::of_this_machine();
+        let split = split.unwrap_or(&all);
         let mut cpus = split.server.clone();
         cpus.extend(
             split
@@ -184,13 +213,16 @@ struct Loaded {
 }
 
 impl Loading {
-    fn start(setting: &Setting<'_>, seconds: u32) -> Result<Self, Error> {
+    fn start(setting: &Setting<'_>, window: Duration, server: Option<u32>) -> Result<Self, Error> {
+        let ours = setting.generator.ours;
         let requests = setting.data.join("requests");
         let run = Run {
             profile: setting.profile,
             connections: setting.connections,
-            threads: setting.cpus.client.len().min(setting.connections as usize),
-            seconds,
+            threads: setting.threads,
+            window,
+            warmup: (ours && !setting.warmup.is_zero()).then_some(setting.warmup),
+            server: server.filter(|_| ours),
             port: setting.port,
             requests: &requests,
         };
@@ -199,17 +231,18 @@ impl Loading {
             let path = output.path().join(name);
             std::fs::File::create(&path).context(|| format!("create {}", path.display()))
         };
-        let mut command = Command::new(setting.loadgen);
+        let mut command = Command::new(&setting.generator.program);
         command
             .args(run.arguments())
             .stdin(Stdio::null())
             .stdout(file("report.json")?)
             .stderr(file("errors.txt")?);
         let start = Instant::now();
-        let process = Process::spawn(&mut command, Some(&setting.cpus.client))
-            .context(|| format!("start {}", setting.loadgen.display()))?;
+        let cpus = setting.cpus.map(|cpus| cpus.client.as_slice());
+        let process = Process::spawn(&mut command, cpus)
+            .context(|| format!("start {}", setting.generator.program.display()))?;
         // The arena's limit is 45 s for its 5 s runs.
-        let limit = Duration::from_secs(u64::from(seconds) + 40);
+        let limit = window + setting.warmup + Duration::from_secs(40);
         Ok(Self {
             process,
             start,

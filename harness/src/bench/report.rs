@@ -1,95 +1,106 @@
 //! The tables at the end.
 
-use super::measure::Figures;
+use super::compare::{Comparison, is_limited};
+use super::load;
 use super::result::Cell;
+use super::stats::Interval;
 use super::units::{latency, thousands};
 
 /// CPUs used by others from which on rates say little.
 const FOREIGN_MAX: f64 = 0.2;
-/// A side is at its limit from here on.
-const SATURATED: f64 = 0.95;
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 14] = [
     "entry",
-    "best req/s",
-    "median",
+    "req/s",
     "spread",
-    "ratio",
-    "server us/req",
-    "client us/req",
-    "server busy",
+    "ratio [95 %]",
+    "",
+    "us/req",
+    "ratio [95 %]",
+    "",
+    "p50",
     "p99",
+    "p99.9",
     "peak MiB",
+    "switches/1k",
     "errors",
 ];
 
 /// One table: the cells of one profile and connection count, first entry first.
-/// Ratios are of medians against the first entry that was measured; CPU times
-/// per request are those of the lowest round.
-pub fn table(cells: &[&Cell<'_>], server_cpus: usize) -> String {
+/// Figures are medians over the rounds that count; `us/req` is the server's CPU
+/// time; ratios are to the base, the first entry that was measured.
+pub fn table(cells: &[&Cell<'_>]) -> String {
     let Some(first) = cells.first() else {
         return String::new();
     };
-    let reference = cells
-        .iter()
-        .find(|cell| cell.best().is_some())
-        .map(|cell| cell.median(rps));
+    let base = base(cells);
     let mut rows = vec![COLUMNS.map(str::to_owned).to_vec()];
     for cell in cells {
-        rows.push(row(cell, reference, server_cpus));
+        let against = base.and_then(|base| Comparison::of(base, cell));
+        rows.push(row(cell, against.as_ref()));
     }
     let heading = format!(
-        "{} ({}), {} connections, {} round(s) of {} s",
+        "{} ({}), {} connections, {} round(s) of {}{}",
         first.profile.name,
         first.profile.generation,
         first.connections,
         first.rounds.len(),
-        first.seconds
+        load::time(first.window),
+        base.map_or_else(String::new, |base| format!(", base {}", base.entry.name))
     );
     format!("{heading}\n{}{}", aligned(&rows), notes(cells))
 }
 
-fn rps(round: &Figures) -> f64 {
-    round.report.rps()
+/// What the others are compared with: the first entry with a round that counts.
+pub fn base<'a, 'b>(cells: &[&'a Cell<'b>]) -> Option<&'a Cell<'b>> {
+    cells.iter().find(|cell| cell.best().is_some()).copied()
 }
 
-fn row(cell: &Cell<'_>, reference: Option<f64>, server_cpus: usize) -> Vec<String> {
+fn row(cell: &Cell<'_>, against: Option<&Comparison>) -> Vec<String> {
     let name = cell.entry.name.clone();
-    let Some(best) = cell.best() else {
+    if cell.best().is_none() {
         return vec![name, "invalid".into()];
-    };
-    let ratio = reference.filter(|reference| *reference > 0.0);
+    }
+    let dash = || "-".to_owned();
+    let ratio = |interval: Option<Interval>| interval.map_or_else(dash, interval_text);
+    let percentile = |index: usize| latency(cell.median(|round| round.report.latency_us[index]));
     vec![
         name,
-        thousands(best.report.rps() as u64),
-        thousands(cell.median(rps) as u64),
+        thousands(cell.median(|round| round.report.rps()) as u64),
         format!("{:.1}%", cell.spread()),
-        ratio.map_or_else(
-            || "-".into(),
-            |reference| format!("{:.2}", cell.median(rps) / reference),
-        ),
-        cell.server_cpu_us().map_or_else(|| "-".into(), figure),
-        cell.client_cpu_us().map_or_else(|| "-".into(), figure),
+        against.map_or_else(dash, |against| ratio(against.rps)),
+        against.map_or("base", Comparison::rate_word).into(),
+        cell.server_cpu_us().map_or_else(dash, figure),
+        against.map_or_else(dash, |against| ratio(against.server_cpu)),
+        against.map_or("base", Comparison::cost_word).into(),
+        percentile(0),
+        percentile(1),
+        percentile(2),
         format!(
-            "{:.0}%",
-            best.server_cores / server_cpus.max(1) as f64 * 100.0
+            "{:.1}",
+            cell.median(|round| round.peak_memory as f64) / 1_048_576.0
         ),
-        latency(best.report.latency_p99_us),
-        format!("{:.1}", best.peak_memory as f64 / 1_048_576.0),
-        thousands(errors(best)),
+        cell.switches()
+            .map_or_else(dash, |[a, b]| figure((a + b) * 1000.0)),
+        thousands(cell.errors()),
     ]
 }
 
-/// Answers other than 2xx, and connections or requests that failed.
-fn errors(round: &Figures) -> u64 {
-    let [_, refusals @ ..] = round.report.status;
-    let failures = round
-        .report
-        .errors
-        .iter()
-        .map(|(_, count)| count)
-        .sum::<u64>();
-    refusals.iter().sum::<u64>() + failures
+/// `0.62 [0.60-0.65]`; an interval of two rounds may be hopelessly wide.
+fn interval_text(interval: Interval) -> String {
+    let number = |number: f64| {
+        if number < 100.0 {
+            format!("{number:.2}")
+        } else {
+            ">99".into()
+        }
+    };
+    format!(
+        "{} [{}-{}]",
+        number(interval.value),
+        number(interval.low),
+        number(interval.high)
+    )
 }
 
 /// Three significant digits or so.
@@ -182,11 +193,6 @@ fn objections(cell: &Cell<'_>) -> String {
     reasons.into_iter().map(line).collect()
 }
 
-/// Whether the generator had nothing left to give.
-fn is_limited(cell: &Cell<'_>) -> bool {
-    cell.median(|round| round.client_cores) / cell.threads.max(1) as f64 > SATURATED
-}
-
 /// The two lines per measurement that the arena's CI reads.
 pub fn arena_lines(cell: &Cell<'_>) -> Option<String> {
     let best = cell.best()?;
@@ -214,22 +220,22 @@ mod tests {
             cell(&entries[1], "baseline", vec![figures(200_000, None)]),
             cell(&entries[2], "baseline", vec![figures(100_000, None)]),
         ];
-        let text = table(&cells.iter().collect::<Vec<_>>(), 1);
+        let text = table(&cells.iter().collect::<Vec<_>>());
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[0],
-            "baseline (2026-03), 512 connections, 1 round(s) of 2 s"
+            "baseline (2026-03), 512 connections, 1 round(s) of 2s, base sws"
         );
         assert!(
             lines[2].contains("broken") && lines[2].ends_with("invalid"),
             "{text}"
         );
         assert!(
-            lines[3].contains("200,000") && lines[3].contains("1.00"),
+            lines[3].contains("200,000") && lines[3].contains("base"),
             "{text}"
         );
         assert!(
-            lines[4].contains("100,000") && lines[4].contains("0.50"),
+            lines[4].contains("100,000") && lines[4].contains("not decided"),
             "{text}"
         );
         assert!(
@@ -243,19 +249,48 @@ mod tests {
         let entry = entry("sws");
         let mut round = figures(100, None);
         round.client_cores = 0.99;
-        let text = table(&[&cell(&entry, "json", vec![round.clone()])], 1);
+        let text = table(&[&cell(&entry, "json", vec![round.clone()])]);
         assert!(
             text.contains("the load generator was at its limit with sws:"),
             "{text}"
         );
         round.foreign_cores = 0.8;
-        let text = table(&[&cell(&entry, "json", vec![round])], 1);
+        let text = table(&[&cell(&entry, "json", vec![round])]);
         assert!(
             text.contains("other processes used up to 0.8 of the measured CPUs"),
             "{text}"
         );
-        let text = table(&[&cell(&entry, "json", vec![figures(100, None)])], 1);
+        let text = table(&[&cell(&entry, "json", vec![figures(100, None)])]);
         assert_eq!(text.lines().count(), 3, "{text}");
+    }
+
+    #[test]
+    fn words_are_said_where_rounds_decide() {
+        let entries = [entry("sws"), entry("hyper"), entry("actix")];
+        let rounds = |list: [u64; 3]| list.map(|rps| figures(rps, None)).to_vec();
+        let cells = [
+            cell(&entries[0], "json", rounds([1000, 900, 1100])),
+            cell(&entries[1], "json", rounds([500, 451, 549])),
+            cell(&entries[2], "json", rounds([1010, 880, 1105])),
+        ];
+        let text = table(&cells.iter().collect::<Vec<_>>());
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[3].contains("0.50 [0.50-0.50]       slower"), "{text}");
+        assert!(lines[4].contains("]  not decided"), "{text}");
+        assert!(
+            lines[2].contains("110us  2.73ms  4.00ms       3.0        255.0"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_hopeless_interval_stays_short() {
+        let interval = Interval {
+            value: 1.0,
+            low: 1e-9,
+            high: 1e12,
+        };
+        assert_eq!(interval_text(interval), "1.00 [0.00->99]");
     }
 
     #[test]
@@ -264,7 +299,7 @@ mod tests {
         let cells = entries
             .each_ref()
             .map(|entry| cell(entry, "json", vec![figures(12, None)]));
-        let text = table(&cells.iter().collect::<Vec<_>>(), 1);
+        let text = table(&cells.iter().collect::<Vec<_>>());
         let ends: Vec<usize> = text.lines().skip(2).map(str::len).collect();
         assert_eq!(ends[0], ends[1], "{text}");
     }

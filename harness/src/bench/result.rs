@@ -1,12 +1,19 @@
 //! Result files in the arena's form, with figures of ours under other names.
 
+use super::compare::Comparison;
+use super::load;
 use super::measure::Figures;
+use super::stats::{self, median};
 use super::units::{bandwidth, latency, memory};
 use crate::entries::Entry;
 use crate::error::{Context, Error};
 use crate::profiles::Profile;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The form of result files, as `docs/results.md` describes it.
+pub const SCHEMA: &str = "sws-results/1";
 
 /// Everything about one entry in one cell of the table.
 #[derive(Debug)]
@@ -17,8 +24,8 @@ pub struct Cell<'a> {
     pub profile: &'a Profile,
     /// Concurrent connections.
     pub connections: u32,
-    /// Measured seconds per round.
-    pub seconds: u32,
+    /// Measured time per round.
+    pub window: Duration,
     /// Threads of the generator.
     pub threads: usize,
     /// Mean template size; `None` without templates.
@@ -45,32 +52,41 @@ impl Cell<'_> {
         median(self.valid().map(figure).collect())
     }
 
-    /// The lowest server CPU time per answer: what disturbs a round only ever
-    /// adds to it.
+    /// The median of the server's CPU microseconds per answer.
     pub fn server_cpu_us(&self) -> Option<f64> {
-        self.valid()
-            .filter_map(|round| round.server_cpu_us)
-            .min_by(f64::total_cmp)
+        let known: Option<Vec<f64>> = self.valid().map(|round| round.server_cpu_us).collect();
+        known.filter(|list| !list.is_empty()).map(median)
     }
 
-    /// The lowest generator CPU time per answer.
-    pub fn client_cpu_us(&self) -> Option<f64> {
-        self.valid()
-            .map(|round| round.client_cpu_us)
-            .min_by(f64::total_cmp)
+    /// The median of context switches per request: voluntary, involuntary.
+    pub fn switches(&self) -> Option<[f64; 2]> {
+        let of = |index: usize| {
+            let known: Option<Vec<f64>> = self
+                .valid()
+                .map(|round| {
+                    let count = round.report.server?.switches.get(index).copied()?;
+                    Some(count as f64 / round.report.responses.max(1) as f64)
+                })
+                .collect();
+            known.filter(|list| !list.is_empty()).map(median)
+        };
+        Some([of(0)?, of(1)?])
     }
 
     /// (max − min) / median of the rates, in percent.
     pub fn spread(&self) -> f64 {
-        let rates: Vec<f64> = self.valid().map(|round| round.report.rps()).collect();
-        let low = rates.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = rates.iter().copied().fold(0.0, f64::max);
-        let middle = median(rates);
-        if middle > 0.0 {
-            (high - low) / middle * 100.0
-        } else {
-            0.0
-        }
+        stats::spread(self.valid().map(|round| round.report.rps()).collect())
+    }
+
+    /// Answers other than 2xx, and connections or requests that failed, in all
+    /// rounds.
+    pub fn errors(&self) -> u64 {
+        let of = |round: &Figures| {
+            let [_, refusals @ ..] = round.report.status;
+            let failures = round.report.errors.iter().map(|(_, count)| count);
+            refusals.iter().sum::<u64>() + failures.sum::<u64>()
+        };
+        self.rounds.iter().map(of).sum()
     }
 
     /// Why no round counts, if none does.
@@ -82,8 +98,8 @@ impl Cell<'_> {
         }
     }
 
-    /// The result file's content.
-    pub fn to_json(&self) -> Option<Value> {
+    /// The fields that the arena's files have, all of the best round.
+    pub fn arena_fields(&self) -> Option<Map<String, Value>> {
         let best = self.best()?;
         let report = &best.report;
         let [ok, redirects, client, server, _] = report.status;
@@ -96,12 +112,12 @@ impl Cell<'_> {
         set("language", json!(self.entry.meta.language));
         set("rps", json!(report.rps() as u64));
         set("avg_latency", json!(latency(report.latency_avg_us)));
-        set("p99_latency", json!(latency(report.latency_p99_us)));
+        set("p99_latency", json!(latency(report.latency_us[1])));
         set("cpu", json!(format!("{:.1}%", best.server_cores * 100.0)));
         set("memory", json!(memory(best.peak_memory)));
         set("connections", json!(self.connections));
         set("threads", json!(self.threads));
-        set("duration", json!(format!("{}s", self.seconds)));
+        set("duration", json!(load::time(self.window)));
         set("pipeline", json!(self.profile.pipeline));
         set("bandwidth", json!(bandwidth(report.bytes_per_second)));
         set("input_bw", json!(input.unwrap_or_default()));
@@ -116,21 +132,49 @@ impl Cell<'_> {
             set(name, json!(mine.iter().sum::<u64>()));
             rest = others;
         }
+        Some(fields)
+    }
+
+    /// The result file's content: the arena's fields, and ours.
+    pub fn to_json(&self, run: &str, against: Option<&Comparison>) -> Option<Value> {
+        let mut fields = self.arena_fields()?;
+        let best = self.best()?;
+        let mut set = |name: &str, value: Value| drop(fields.insert(name.into(), value));
+        set("schema", json!(SCHEMA));
+        set("run", json!(run));
         set("generation", json!(self.profile.generation.name()));
         set(
             "rps_median",
             json!(self.median(|round| round.report.rps()) as u64),
         );
         set("rps_spread_percent", json!(rounded(self.spread())));
+        let percentile =
+            |index: usize| rounded(self.median(|round| round.report.latency_us[index]));
+        set(
+            "latency_us_median",
+            json!({"p50": percentile(0), "p99": percentile(1), "p99_9": percentile(2)}),
+        );
         set(
             "server_cpu_us_per_request",
             json!(self.server_cpu_us().map(rounded)),
         );
         set(
             "client_cpu_us_per_request",
-            json!(self.client_cpu_us().map(rounded)),
+            json!(rounded(self.median(|round| round.client_cpu_us))),
         );
-        set("peak_memory_bytes", json!(best.peak_memory));
+        set(
+            "context_switches_per_request",
+            json!(self.switches().map(|[voluntary, involuntary]| json!({
+                "voluntary": fine(voluntary), "involuntary": fine(involuntary)
+            }))),
+        );
+        set(
+            "peak_memory_bytes",
+            json!(self.median(|round| round.peak_memory as f64) as u64),
+        );
+        set("errors_total", json!(self.errors()));
+        set("engine_said", json!(best.engine));
+        set("against", json!(against.map(Comparison::to_json)));
         set("rounds", self.rounds.iter().map(round).collect());
         Some(Value::Object(fields))
     }
@@ -147,18 +191,34 @@ impl Cell<'_> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn save(&self, results: &Path) -> Result<(), Error> {
+    pub fn save(
+        &self,
+        results: &Path,
+        run: &str,
+        against: Option<&Comparison>,
+    ) -> Result<(), Error> {
         let path = self.path(results);
-        let Some(json) = self.to_json() else {
+        let Some(json) = self.to_json(run, against) else {
             // An older figure must not stand in for a run that failed.
             let _ = std::fs::remove_file(path);
             return Ok(());
         };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).context(|| format!("create {}", folder.display()))?;
-        }
-        std::fs::write(&path, format!("{json:#}\n")).context(|| format!("write {}", path.display()))
+        write(&path, &json)
     }
+}
+
+/// Writes JSON, with the folders above it. Readers see the old file or the new
+/// one and never a part.
+pub(super) fn write(path: &Path, json: &Value) -> Result<(), Error> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).context(|| format!("create {}", folder.display()))?;
+    }
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".part");
+    let partial = PathBuf::from(partial);
+    std::fs::write(&partial, format!("{json:#}\n"))
+        .and_then(|()| std::fs::rename(&partial, path))
+        .context(|| format!("write {}", path.display()))
 }
 
 fn round(figures: &Figures) -> Value {
@@ -168,8 +228,19 @@ fn round(figures: &Figures) -> Value {
         .iter()
         .map(|(kind, count)| (kind.clone(), json!(count)))
         .collect();
+    let curve = figures.report.curve.iter();
+    let curve: Map<String, Value> = curve
+        .map(|(name, us)| ((*name).to_owned(), json!(rounded(*us))))
+        .collect();
+    let switches = figures.report.server.map(|side| {
+        let [voluntary, involuntary] = side.switches;
+        json!({"voluntary": voluntary, "involuntary": involuntary})
+    });
     json!({
         "rps": figures.report.rps() as u64,
+        "responses": figures.report.responses,
+        "latency_us": curve,
+        "context_switches": switches,
         "server_cpu_us_per_request": figures.server_cpu_us.map(rounded),
         "client_cpu_us_per_request": rounded(figures.client_cpu_us),
         "server_cores": rounded(figures.server_cores),
@@ -181,24 +252,18 @@ fn round(figures: &Figures) -> Value {
     })
 }
 
-fn rounded(number: f64) -> f64 {
+pub(super) fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }
 
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    let middle = numbers.len() / 2;
-    match numbers.len() {
-        0 => 0.0,
-        count if count.is_multiple_of(2) => f64::midpoint(numbers[middle - 1], numbers[middle]),
-        _ => numbers[middle],
-    }
+fn fine(number: f64) -> f64 {
+    (number * 1e6).round() / 1e6
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::bench::load::Report;
+    use crate::bench::answers::{Report, ServerSide};
     use crate::profiles::{Generation, find};
 
     pub(in crate::bench) fn entry(name: &str) -> Entry {
@@ -218,7 +283,14 @@ pub(super) mod tests {
                 responses: rps * 2,
                 status: [rps * 2, 0, 0, 0, 0],
                 latency_avg_us: 122.0,
-                latency_p99_us: 2730.0,
+                latency_us: [110.0, 2730.0, 4000.0],
+                curve: vec![("p50", 110.0), ("max", 5000.0)],
+                server: Some(ServerSide {
+                    cores: 0.953,
+                    cpu_us: 5.31,
+                    peak_memory: 3 << 20,
+                    switches: [rps / 2, rps / 100],
+                }),
                 bytes_per_second: 2_097_152.0,
                 reconnects: 3,
                 per_template_ok: (1..=10).collect(),
@@ -230,6 +302,7 @@ pub(super) mod tests {
             client_cores: 0.9,
             foreign_cores: 0.0,
             peak_memory: 3 << 20,
+            engine: Some("x: engine epoll".into()),
             objection: objection.map(str::to_owned),
         }
     }
@@ -244,7 +317,7 @@ pub(super) mod tests {
             entry,
             profile,
             connections: 512,
-            seconds: 2,
+            window: Duration::from_secs(2),
             threads: 1,
             template_size: Some(1024.0),
             rounds,
@@ -259,7 +332,9 @@ pub(super) mod tests {
             figures(3000, None),
             figures(9000, Some("bad")),
         ];
-        let json = cell(&entry, "baseline", rounds).to_json().unwrap();
+        let json = cell(&entry, "baseline", rounds)
+            .to_json("r1", None)
+            .unwrap();
         let arena = json!({
             "framework": "sws", "language": "Rust", "rps": 3000, "avg_latency": "122us",
             "p99_latency": "2.73ms", "cpu": "95.3%", "memory": "3MiB", "connections": 512,
@@ -273,13 +348,26 @@ pub(super) mod tests {
         assert_eq!(json["rps_median"], 2000);
         assert_eq!(json["rounds"].as_array().unwrap().len(), 3);
         assert_eq!(json["rounds"][2]["invalid"], "bad");
+        assert_eq!(
+            (&json["schema"], &json["run"]),
+            (&json!(SCHEMA), &json!("r1"))
+        );
+        assert_eq!(
+            json["latency_us_median"],
+            json!({"p50": 110.0, "p99": 2730.0, "p99_9": 4000.0})
+        );
+        assert_eq!(
+            json["context_switches_per_request"],
+            json!({"voluntary": 0.25, "involuntary": 0.005})
+        );
+        assert_eq!(json["engine_said"], "x: engine epoll");
     }
 
     #[test]
     fn the_mixed_profile_is_split_by_template() {
         let entry = entry("sws");
         let json = cell(&entry, "mixed", vec![figures(1, None)])
-            .to_json()
+            .arena_fields()
             .unwrap();
         let split = [
             "tpl_baseline",
@@ -299,7 +387,7 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let entry = entry("sws");
         cell(&entry, "baseline", vec![figures(1, None)])
-            .save(folder.path())
+            .save(folder.path(), "r1", None)
             .unwrap();
         let invalid = cell(&entry, "baseline", vec![figures(1, Some("lost: 3"))]);
         assert_eq!(invalid.objection().as_deref(), Some("lost: 3"));
@@ -309,16 +397,7 @@ pub(super) mod tests {
                 .ends_with("baseline/512/sws.json")
         );
         assert!(invalid.path(folder.path()).exists());
-        invalid.save(folder.path()).unwrap();
+        invalid.save(folder.path(), "r1", None).unwrap();
         assert!(!invalid.path(folder.path()).exists());
-    }
-
-    #[test]
-    fn medians_and_spreads() {
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
-        assert!((median(vec![4.0, 1.0]) - 2.5).abs() < 1e-9);
-        let entry = entry("sws");
-        let rounds = vec![figures(900, None), figures(1000, None), figures(1100, None)];
-        assert!((cell(&entry, "json", rounds).spread() - 20.0).abs() < 1e-9);
     }
 }
