@@ -48,8 +48,9 @@ impl Control {
 
     /// Sets when the schedule of an open loop begins, and with it the borders of the window.
     pub(crate) fn set_schedule(&self, origin: Nanos, start: Nanos) {
-        self.start.store(start, Ordering::Release);
+        // In this order: who finds that the window has begun must know since when requests have been due.
         self.origin.store(origin, Ordering::Release);
+        self.start.store(start, Ordering::Release);
     }
 
     #[inline]

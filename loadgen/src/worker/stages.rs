@@ -162,6 +162,8 @@ impl Worker<'_> {
     fn next_stage(&mut self, now: Nanos) {
         let border = self.next_border();
         if let (Some(pace), Some(open)) = (&mut self.pace, &mut self.record.tally.open) {
+            // This thread may not have run since the schedule was announced.
+            pace.begin(self.control.origin());
             pace.collect(border.saturating_sub(1), now, open);
         }
         let in_flight = self.in_flight();

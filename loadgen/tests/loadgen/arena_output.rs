@@ -3,7 +3,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{Output, raw, run, template},
+    tool::{Output, raw, run, run_once, template},
 };
 
 /// A run with everything that could disturb the rules: a note on standard error, several templates, other
@@ -157,7 +157,7 @@ fn a_run_without_answers_still_has_every_line() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let text = run(&[&format!("http://{closed}/"), "-c", "1", "-d", "150ms"]).stdout;
+    let text = run_once(&[&format!("http://{closed}/"), "-c", "1", "-d", "150ms"]).stdout;
     assert_eq!(digits_after(&text, "2xx="), Some(0));
     assert_eq!(float_after(&text, "requests in "), Some(0.15));
     assert_eq!(bandwidth(&text), "0.00KB/s");

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{json, number, raw, run, template},
+    tool::{json, json_once, json_until, number, raw, run, run_once, template},
 };
 use std::{
     net::TcpListener,
@@ -52,10 +52,11 @@ fn a_connection_that_is_stuck_at_the_end_is_named_even_if_the_timeout_is_longer(
         connection.wait_for_end()
     });
     let args = [&server.url(), "-c", "2", "-d", "2500ms"];
-    let (report, output) = json(&args);
+    let (report, output) = json_once(&args);
     assert_eq!(report["errors_detail"]["stuck_at_end"], 2, "{report:#}");
     assert_eq!(report["counts"]["unfinished"], 2);
-    assert_eq!(output.code, Some(5));
+    // What was answered was so in the warm-up, or not before the window on a slow machine.
+    assert!(matches!(output.code, Some(1 | 5)), "{report:#}");
     let notes = report["verdict"]["notes"].to_string();
     assert!(notes.contains("stuck when the run was over"), "{notes}");
 }
@@ -93,13 +94,13 @@ fn refused_connections_back_off_and_fail_the_run() {
         .unwrap();
     let url = format!("http://{closed}/");
     let begin = Instant::now();
-    let (report, output) = json(&[&url, "-c", "2", "-d", "500ms"]);
+    let (report, output) = json_once(&[&url, "-c", "2", "-d", "500ms"]);
     assert_eq!(output.code, Some(5));
     assert!(begin.elapsed() < Duration::from_secs(3));
     let attempts = number(&report["errors"]["connect"]);
     assert!((2..60).contains(&attempts), "{attempts} attempts");
     assert!(number(&report["errors_detail"]["connect"]["Connection refused"]) > 0);
-    let text = run(&[&url, "-c", "2", "-d", "200ms"]).stdout;
+    let text = run_once(&[&url, "-c", "2", "-d", "200ms"]).stdout;
     assert!(text.contains("no request was answered"), "{text}");
     assert!(
         text.contains(&format!("connects to {closed} failed: Connection refused")),
@@ -110,7 +111,7 @@ fn refused_connections_back_off_and_fail_the_run() {
 #[test]
 fn a_server_that_closes_without_answering_is_not_hammered() {
     let server = Server::start(|connection| connection.request().map(drop));
-    let (report, output) = json(&[&server.url(), "-c", "2", "-d", "400ms"]);
+    let (report, output) = json_once(&[&server.url(), "-c", "2", "-d", "400ms"]);
     assert_eq!(output.code, Some(5), "{report:#}");
     let whole = &report["counts"]["whole_run"];
     assert_eq!(whole["sent"], whole["lost"], "{report:#}");
@@ -124,12 +125,20 @@ fn a_server_that_closes_without_answering_is_not_hammered() {
 
 #[test]
 fn a_server_that_comes_up_late_is_used_when_it_is_there() {
+    // A slow machine may not have come to the first connect when the server is there.
+    if !comes_up_after(Duration::from_millis(300)) {
+        assert!(comes_up_after(Duration::from_secs(5)));
+    }
+}
+
+/// Returns whether it was not there at first.
+fn comes_up_after(pause: Duration) -> bool {
     let address = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let late = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(300));
+        thread::sleep(pause);
         let listener = TcpListener::bind(address).unwrap();
         Server::on(listener, |connection| {
             loop {
@@ -138,12 +147,13 @@ fn a_server_that_comes_up_late_is_used_when_it_is_there() {
             }
         })
     });
-    let (report, output) = json(&[&format!("http://{address}/"), "-c", "2", "-d", "1500ms"]);
+    let url = format!("http://{address}/");
+    let (report, output) = json(&[&url, "-c", "2", "-n", "2000", "-d", "25s"]);
     drop(late.join());
-    assert!(number(&report["responses"]) > 10, "{report:#}");
-    assert!(number(&report["errors"]["connect"]) > 0);
-    assert_eq!(report["errors_detail"]["never_connected"], 0);
-    assert_eq!(output.code, Some(1));
+    assert_eq!(report["responses"], 2000, "{report:#}");
+    let was_missed = number(&report["errors"]["connect"]) > 0;
+    assert_eq!(output.code, Some(was_missed.into()), "{report:#}");
+    was_missed
 }
 
 #[test]
@@ -169,9 +179,10 @@ fn an_announced_close_that_does_not_come_is_not_waited_for_long() {
         connection.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")?;
         connection.wait_for_end()
     });
-    let (report, output) = json(&[&server.url(), "-c", "1", "-d", "1s"]);
+    let args = [&server.url(), "-c", "1", "-n", "3", "-d", "25s"];
+    let (report, output) = json(&args);
     assert_eq!(output.code, Some(0), "{report:#}");
-    assert!(number(&report["responses"]) >= 2);
+    assert_eq!(report["responses"], 3, "{report:#}");
 }
 
 #[test]
@@ -262,7 +273,8 @@ fn templates_in_turn(extra: &[&str]) -> Vec<String> {
     let list = raw(&files.iter().collect::<Vec<_>>());
     let url = server.url();
     let args = [
-        &[url.as_str(), "--raw", &list, "-c", "1", "-d", "300ms"],
+        &[url.as_str(), "--raw", &list, "-c", "1"][..],
+        &["-n", "40", "-d", "25s"],
         extra,
     ]
     .concat();
@@ -278,7 +290,7 @@ fn templates_in_turn(extra: &[&str]) -> Vec<String> {
 #[test]
 fn each_reconnect_moves_on_to_the_next_template() {
     let paths = templates_in_turn(&["-r", "2"]);
-    assert!(paths.len() > 20);
+    assert_eq!(paths.len(), 40);
     let turns = ["/a", "/a", "/b", "/b", "/c", "/c"].iter().cycle();
     for (number, (path, expected)) in paths.iter().zip(turns).enumerate() {
         assert_eq!(path, expected, "request {number}");
@@ -288,7 +300,7 @@ fn each_reconnect_moves_on_to_the_next_template() {
 #[test]
 fn without_reconnects_a_connection_keeps_its_template() {
     let paths = templates_in_turn(&[]);
-    assert!(paths.len() > 3);
+    assert_eq!(paths.len(), 40);
     assert!(paths.iter().all(|path| path == "/a"));
 }
 
@@ -304,18 +316,12 @@ fn connections_start_with_the_templates_in_turn() {
         })
         .collect();
     let list = raw(&files.iter().collect::<Vec<_>>());
-    let (report, output) = json(&[
-        &server.url(),
-        "--raw",
-        &list,
-        "-c",
-        "70",
-        "-t",
-        "3",
-        "-d",
-        "3s",
-        "--per-tpl-latency",
-    ]);
+    let url = server.url();
+    let args = [&url, "--raw", &list, "-c", "70", "-t", "3"];
+    let (report, output) = json_until(&[&args[..], &["--per-tpl-latency"]].concat(), |report| {
+        let rows = report["per_template"].as_array().unwrap();
+        rows.iter().all(|row| number(&row["responses"]) > 0)
+    });
     assert_eq!(output.code, Some(0), "{report:#}");
     let rows = report["per_template"].as_array().unwrap();
     assert_eq!(rows.len(), 70);

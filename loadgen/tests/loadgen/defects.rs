@@ -6,7 +6,7 @@ mod sources;
 
 use crate::{
     server::{OK, Server},
-    tool::{json, number, raw, run, template},
+    tool::{json, json_once, number, raw, run_once, template},
 };
 use socket2::Socket;
 use std::{
@@ -156,7 +156,7 @@ fn connections_that_were_never_up_are_missed() {
         "--connect-timeout",
         "100ms",
     ];
-    let (report, output) = json(&line);
+    let (report, output) = json_once(&line);
     assert_eq!(output.code, Some(5), "{report:#}");
     let missing = number(&report["errors_detail"]["never_connected"]);
     assert!((1..12).contains(&missing), "{report:#}");
@@ -164,6 +164,6 @@ fn connections_that_were_never_up_are_missed() {
         number(&report["errors_detail"]["by_phase"]["connect"]["ETIMEDOUT"]) > 0,
         "{report:#}"
     );
-    let text = run(&line).stdout;
+    let text = run_once(&line).stdout;
     assert!(text.contains(" of 12 connections were never up"), "{text}");
 }

@@ -3,7 +3,7 @@
 use crate::{
     schema,
     server::{OK, Server},
-    tool::{finish, number, raw, run, start, template},
+    tool::{number, raw, run, run_once, stopped_by, template},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hdrhistogram::{
@@ -14,7 +14,7 @@ use hdrhistogram::{
     },
 };
 use serde_json::Value;
-use std::{fs, path::Path, process::Command, thread, time::Duration};
+use std::{fs, path::Path, thread, time::Duration};
 use tempfile::TempDir;
 
 /// Reads a histogram as any program would.
@@ -143,14 +143,11 @@ fn an_interrupted_run_leaves_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.json");
     let file = path.to_str().unwrap();
-    let child = start(&[&server.url(), "-c", "2", "-d", "20s", "-o", file]);
-    thread::sleep(Duration::from_millis(500));
-    assert!(!path.exists(), "the file appears when it is complete");
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    assert_eq!(finish(child).code, Some(130));
+    let args = [&server.url(), "-c", "2", "-d", "1h", "-o", file];
+    let output = stopped_by("-INT", &server, &args, || {
+        assert!(!path.exists(), "the file appears when it is complete");
+    });
+    assert_eq!(output.code, Some(130), "{output:?}");
     assert!(number(&read(&path)["responses"]) > 0);
     assert_eq!(names(&folder), ["r.json"]);
 }
@@ -164,7 +161,7 @@ fn a_run_without_answers_leaves_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.json");
     let url = format!("http://{closed}/");
-    let output = run(&[&url, "-c", "1", "-d", "250ms", "-o", path.to_str().unwrap()]);
+    let output = run_once(&[&url, "-c", "1", "-d", "250ms", "-o", path.to_str().unwrap()]);
     assert_eq!(output.code, Some(5));
     let result = read(&path);
     assert_eq!(result["verdict"]["valid"], false);

@@ -3,9 +3,14 @@
 use crate::{
     files::read,
     server::{OK, Server},
-    tool::{json, run},
+    tool::{json, json_once, run},
 };
-use std::fs;
+use std::{
+    fs,
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
 
 #[test]
 fn a_breached_gate_is_exit_status_3() {
@@ -50,7 +55,7 @@ fn a_run_without_answers_passes_no_gate_and_keeps_its_exit_status() {
         .local_addr()
         .unwrap();
     let url = format!("http://{closed}/");
-    let (report, output) = json(&[&url, "-c", "1", "-d", "150ms", "--fail-if", "p99>5s"]);
+    let (report, output) = json_once(&[&url, "-c", "1", "-d", "150ms", "--fail-if", "p99>5s"]);
     assert_eq!(output.code, Some(5));
     assert_eq!(report["gates"][0]["pass"], false);
 }
@@ -70,19 +75,26 @@ fn a_bad_gate_is_refused_before_anything_is_sent() {
 #[test]
 fn a_rate_that_drifts_is_not_strict() {
     // After half of the time every answer takes longer.
-    let begin = std::time::Instant::now();
-    let server = Server::start(move |connection| {
-        loop {
-            connection.request()?;
-            if begin.elapsed().as_millis() > 800 {
-                std::thread::sleep(std::time::Duration::from_millis(20));
+    let drifting = |half: Duration, whole: &str| {
+        let begin = OnceLock::new();
+        let server = Server::start(move |connection| {
+            loop {
+                connection.request()?;
+                if begin.get_or_init(Instant::now).elapsed() > half {
+                    thread::sleep(Duration::from_millis(20));
+                }
+                connection.write(OK)?;
             }
-            connection.write(OK)?;
-        }
-    });
-    let url = server.url();
-    let line = [&url, "-c", "1", "-d", "1200ms", "--interval", "100ms"];
-    let (report, output) = json(&[&line[..], &["--strict"]].concat());
+        });
+        let url = server.url();
+        let line = [&url, "-c", "1", "-d", whole, "--interval", "100ms"];
+        json(&[&line[..], &["--strict"]].concat())
+    };
+    let (mut report, mut output) = drifting(Duration::from_millis(700), "1200ms");
+    if report["phases"]["steady"] != false {
+        // A slow machine's own unrest hides it.
+        (report, output) = drifting(Duration::from_secs(5), "10s");
+    }
     assert_eq!(output.code, Some(4), "{output:?}");
     assert_eq!(report["phases"]["steady"], false);
     let doubts = report["verdict"]["doubts"].as_array().unwrap();

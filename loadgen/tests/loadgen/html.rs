@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{raw, run, template},
+    tool::{raw, run, run_once, template},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -274,7 +274,7 @@ fn a_run_without_answers_has_a_report_too() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.html");
     let url = format!("http://{closed}/");
-    let output = run(&[
+    let output = run_once(&[
         &url,
         "-c",
         "1",

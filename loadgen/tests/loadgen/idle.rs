@@ -4,7 +4,7 @@ use crate::{
     many::Processes,
     server::{OK, Server},
     together::{try_workers, workers},
-    tool::{json, number, run},
+    tool::{json, json_once, number, run},
     websocket::{TEXT, frame, upgrade},
 };
 use serde_json::Value;
@@ -150,7 +150,7 @@ fn who_only_connects_does_not_want_messages() {
     let (report, output) = json(&[&[pushing().url().as_str()], &args[..]].concat());
     assert_eq!(output.code, Some(1), "{report:#}");
     assert!(number(&report["errors_detail"]["unsolicited"]) > 0);
-    let (_, output) = json(&[&quiet.url(), "--ws-mode", "push", "-c", "2", "-d", "200ms"]);
+    let (_, output) = json_once(&[&quiet.url(), "--ws-mode", "push", "-c", "2", "-d", "200ms"]);
     assert_eq!(output.code, Some(5), "{output:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{json, number, run},
+    tool::{json, json_once, number, run, run_once},
 };
 use std::{
     io::{Read, Write},
@@ -102,24 +102,15 @@ fn arrivals(extra: &[&str]) -> Vec<Instant> {
 #[test]
 fn connections_are_opened_at_their_rate() {
     for threads in ["1", "2"] {
-        let times = arrivals(&[
-            "-c",
-            "20",
-            "-t",
-            threads,
-            "-d",
-            "100ms",
-            "--connect-rate",
-            "50",
-        ]);
-        assert_eq!(times.len(), 20);
-        let first = times.iter().min().unwrap();
-        let last = times.iter().max().unwrap();
-        // 19 gaps of 20 ms; a busy machine can only make it longer.
-        assert!(
-            last.duration_since(*first) > Duration::from_millis(330),
-            "{times:?}"
-        );
+        // 19 gaps of 20 ms. A busy machine makes it longer, but may also accept the first of them late.
+        let takes_its_time = |_| {
+            let args = ["-c", "20", "-t", threads, "-w", "3s", "-d", "200ms"];
+            let times = arrivals(&[&args[..], &["--connect-rate", "50"]].concat());
+            let last = times.iter().max().unwrap();
+            times.len() == 20
+                && last.duration_since(*times.iter().min().unwrap()) > Duration::from_millis(330)
+        };
+        assert!((0..4).any(takes_its_time), "-t {threads}");
     }
 }
 
@@ -209,7 +200,7 @@ fn connections_come_from_the_addresses_given() {
     assert_eq!(output.code, Some(2));
     assert!(output.stderr.contains("--source-ip: ::1"), "{output:?}");
     // An address of documentation, which is not ours.
-    let output = run(&[&url, "-c", "1", "-d", "100ms", "--source-ip", "192.0.2.1"]);
+    let output = run_once(&[&url, "-c", "1", "-d", "100ms", "--source-ip", "192.0.2.1"]);
     assert!(
         output.stdout.contains("Cannot assign requested address"),
         "{output:?}"
@@ -270,22 +261,17 @@ fn connections_come_back_as_asked() {
             connection.write(OK)
         })
     };
-    let reconnects = |when: &str| {
+    let reconnects = |when: &str, duration: &str| {
         let server = closing();
-        let (report, _) = json(&[
-            &server.url(),
-            "-c",
-            "2",
-            "-d",
-            "300ms",
-            "-w",
-            "0",
-            "--reconnect",
-            when,
-        ]);
+        let url = server.url();
+        let args = [&url, "-c", "2", "-w", "0", "-d", duration];
+        let (report, _) = json_once(&[&args[..], &["--reconnect", when]].concat());
         number(&report["reconnects"])
     };
-    assert_eq!(reconnects("never"), 0);
-    let (slow, fast) = (reconnects("backoff"), reconnects("now"));
-    assert!(slow > 0 && slow < fast, "{slow} {fast}");
+    assert_eq!(reconnects("never", "300ms"), 0);
+    let differ = |duration| {
+        let (slow, fast) = (reconnects("backoff", duration), reconnects("now", duration));
+        slow > 0 && slow < fast
+    };
+    assert!(["300ms", "2s", "8s"].into_iter().any(differ));
 }

@@ -236,7 +236,7 @@ fn nobody_who_reads_is_no_reason_to_panic() {
         "-c 2 -t 9 -d 150ms",
         "-c 0",
         "--clear-history",
-        "-c 2 -d 150ms --fail-if p50>1s",
+        "-c 2 -d 150ms --fail-if 'p50>1s'",
     ] {
         let binary = env!("CARGO_BIN_EXE_loadgen");
         let script = format!("exec 9>&1; ({binary} {url} {args} 2>&1; echo $? >&9) | true");

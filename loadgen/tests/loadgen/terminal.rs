@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::run,
+    tool::{Output, run, until_answered},
 };
 use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
@@ -152,11 +152,18 @@ fn who_wants_no_line_gets_none() {
         ("--quiet", "xterm"),
         ("--json", "dumb"),
     ] {
-        let terminal = Terminal::new();
-        let child = terminal.start(&[common.as_slice(), &[flag]].concat(), term);
-        let (code, _) = finish(child);
+        let args = [common.as_slice(), &[flag]].concat();
+        let output = until_answered(&args, |args| {
+            let terminal = Terminal::new();
+            let (code, stdout) = finish(terminal.start(args, term));
+            Output {
+                code,
+                stdout,
+                stderr: terminal.everything(),
+            }
+        });
         assert_eq!(
-            (code, terminal.everything().as_str()),
+            (output.code, output.stderr.as_str()),
             (Some(0), ""),
             "{flag}"
         );

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{json, number, run},
+    tool::{json, json_once, number, run},
 };
 use serde_json::Value;
 use std::{io, net::TcpListener, thread, time::Duration};
@@ -12,6 +12,13 @@ fn measure(server: &Server, line: &str) -> (Value, Option<i32>) {
     let words: Vec<&str> = line.split(' ').collect();
     let (report, output) = json(&[&[url.as_str()], words.as_slice()].concat());
     (report, output.code)
+}
+
+/// A run in which nothing is answered.
+fn failing(server: &Server, line: &str) -> Value {
+    let url = server.url();
+    let words: Vec<&str> = line.split(' ').collect();
+    json_once(&[&[url.as_str()], words.as_slice()].concat()).0
 }
 
 fn phase(report: &Value, phase: &str) -> Value {
@@ -41,7 +48,7 @@ fn errors_are_counted_by_phase_and_kind() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let (report, _) = json(&[&format!("http://{closed}/"), "-c", "1", "-d", "100ms"]);
+    let (report, _) = json_once(&[&format!("http://{closed}/"), "-c", "1", "-d", "500ms"]);
     assert!(
         number(&phase(&report, "connect")["ECONNREFUSED"]) > 0,
         "{report:#}"
@@ -52,14 +59,14 @@ fn errors_are_counted_by_phase_and_kind() {
         connection.stream().peek(&mut [0])?;
         Ok(())
     });
-    let (report, _) = measure(&server, "-c 1 -d 150ms");
+    let report = failing(&server, "-c 1 -d 500ms");
     assert!(
         number(&phase(&report, "receive")["ECONNRESET"]) > 0,
         "{report:#}"
     );
 
     let server = Server::start(|connection| connection.request().map(drop));
-    let (report, _) = measure(&server, "-c 1 -d 150ms");
+    let report = failing(&server, "-c 1 -d 500ms");
     assert!(
         number(&phase(&report, "receive")["closed early"]) > 0,
         "{report:#}"
@@ -72,7 +79,7 @@ fn errors_are_counted_by_phase_and_kind() {
         "{report:#}"
     );
 
-    let (report, _) = measure(&server, "--ws -c 1 -d 150ms");
+    let report = failing(&server, "--ws -c 1 -d 500ms");
     let upgrade = phase(&report, "upgrade");
     let kinds: Vec<&String> = upgrade.as_object().unwrap().keys().collect();
     assert!(kinds.len() == 1 && kinds[0].contains("503"), "{kinds:?}");
@@ -205,8 +212,8 @@ fn a_server_that_closes_without_an_answer_breaks_no_law() {
         connection.request()?;
         Err(io::ErrorKind::Other.into())
     });
-    let (report, code) = measure(&server, "-c 4 -d 300ms");
-    assert_eq!(code, Some(1));
+    let (report, code) = measure(&server, "-c 4 -n 3000 -d 25s");
+    assert_eq!(code, Some(1), "{report:#}");
     assert!(
         number(&report["counts"]["whole_run"]["lost"]) > 0,
         "{report:#}"

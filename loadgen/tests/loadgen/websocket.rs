@@ -2,7 +2,7 @@
 
 use crate::{
     server::{Connection, Server},
-    tool::{Output, json, number, run},
+    tool::{Output, json, json_once, number, run},
 };
 use serde_json::Value;
 use std::{
@@ -70,12 +70,20 @@ pub(crate) fn echoing() -> Server {
 }
 
 fn measure(server: &Server, extra: &[&str]) -> (Value, Output) {
+    measured_by(json_once, server, extra)
+}
+
+fn measured_by(
+    run: impl Fn(&[&str]) -> (Value, Output),
+    server: &Server,
+    extra: &[&str],
+) -> (Value, Output) {
     let url = format!("{}ws", server.url());
-    json(&[&[url.as_str(), "--ws", "-c", "2", "-d", "300ms"], extra].concat())
+    run(&[&[url.as_str(), "--ws", "-c", "2", "-d", "300ms"], extra].concat())
 }
 
 fn valid(server: &Server, extra: &[&str]) -> Value {
-    let (report, output) = measure(server, extra);
+    let (report, output) = measured_by(json, server, extra);
     assert_eq!(output.code, Some(0), "{report:#}");
     assert_eq!(report["verdict"]["valid"], true, "{report:#}");
     assert_eq!(report["status"]["2xx"], report["responses"]);
