@@ -1,7 +1,8 @@
 // The comparison server on Node.js: its own `http` behind `cluster`, one process
-// per CPU of the affinity mask, as the documentation of `cluster` recommends.
-// Compression is Node's zlib, asynchronous as its documentation
-// asks of servers; WebSockets are the package `ws`.
+// per CPU of the affinity mask; the primary accepts and shares connections out in
+// turn, the policy that the documentation of `cluster` prefers to the system's.
+// Compression is Node's zlib, asynchronous as its documentation asks of servers;
+// WebSockets are the package `ws`.
 //
 // Environment: PORT (8080) and DATA_DIR (/data).
 
@@ -29,9 +30,6 @@ if (cluster.isPrimary) {
 }
 
 function startWorkers() {
-  // The operating system shares out connections: the default, by the primary,
-  // costs every connection a message between processes.
-  cluster.schedulingPolicy = cluster.SCHED_NONE;
   const count = availableParallelism();
   console.error(`node ${process.version}: port ${port}, ${count} processes`);
   for (let index = 0; index < count; index += 1) {
