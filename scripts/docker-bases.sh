@@ -5,7 +5,8 @@
 # the engine has is left alone, one that can be pulled is pulled; for the rest
 #   debian:SUITE[-slim]      is made with debootstrap,
 #   rust:VERSION[-slim]-SUITE  of that, Debian's C compiler and the Rust toolchain of this machine,
-# whatever VERSION says. Both trust the certificates that this machine trusts. Stand-ins carry the
+#   node:VERSION-SUITE[-slim]  of that and Debian's Node.js and npm,
+# whatever VERSION says. All trust the certificates that this machine trusts. Stand-ins carry the
 # label `sws.stand-in`; they are for trying the Dockerfiles, not for publishing what comes of them.
 # Exit codes: 0 all are there, 1 one could not be made, 2 wrong usage, 77 skipped (no engine, not
 # root, no debootstrap, no stand-in is known); a line `skipped: why` names the reason.
@@ -104,6 +105,19 @@ EOF
         fail "the stand-in for $image could not be built: $(tail -n 3 "$work/build.log")"
 }
 
+node() {
+    local image="$1" suite="$2"
+    make_one "debian:$suite-slim"
+    docker build --quiet --network "$(build_network)" --tag "$image" - > "$work/build.log" 2>&1 << EOF ||
+FROM debian:$suite-slim
+RUN apt-get update -qq \\
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm ca-certificates \\
+ && rm -rf /var/lib/apt/lists/*
+LABEL sws.stand-in="debootstrap and Debian's nodejs"
+EOF
+        fail "the stand-in for $image could not be built: $(tail -n 3 "$work/build.log")"
+}
+
 # An engine without bridges builds on the host's network.
 build_network() {
     if docker network inspect bridge > /dev/null 2>&1; then echo default; else echo host; fi
@@ -137,6 +151,10 @@ make_one() {
         suite="${BASH_REMATCH[2]}"
         rust "$image" "$suite"
         echo "$image: the toolchain is this machine's $(rustc --version)"
+    elif [[ $image =~ ^node:[0-9][0-9.]*-([a-z]+)(-slim)?$ ]]; then
+        suite="${BASH_REMATCH[1]}"
+        node "$image" "$suite"
+        echo "$image: its Node.js is Debian's"
     else
         unknown+=("$image")
         return 0
@@ -146,7 +164,7 @@ make_one() {
 
 for argument in "$@"; do
     if [[ $argument == -* ]]; then
-        sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+        sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
         exit 2
     fi
 done

@@ -11,13 +11,13 @@ step() { printf '\n=== %s\n' "$*"; }
 
 step 'format'
 cargo fmt --all --check
-for folder in frameworks/hyper fuzz; do
-    cargo fmt --manifest-path "$folder/Cargo.toml" --check
+for folder in frameworks fuzz; do
+    cargo fmt --manifest-path "$folder/Cargo.toml" --all --check
 done
 
 step 'lints'
 cargo clippy --workspace --all-targets --locked -- --deny warnings
-cargo clippy --manifest-path frameworks/hyper/Cargo.toml --all-targets --locked -- --deny warnings
+cargo clippy --manifest-path frameworks/Cargo.toml --workspace --all-targets --locked -- --deny warnings
 
 step 'documentation'
 RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --no-deps --locked --quiet
@@ -39,6 +39,7 @@ fi
 command -v parallel > /dev/null || echo 'skipped: GNU parallel is not installed, so the recipe with it is not tried'
 command -v chromium > /dev/null || echo 'skipped: chromium is not installed, so the HTML report is not opened in a browser'
 cargo test --workspace --locked
+cargo test --manifest-path frameworks/Cargo.toml --package entry-kit --package epoll-entry --locked
 
 step 'simulated engine, 100,000 scripts'
 SWS_SIM_SCRIPTS=100000 cargo test --profile checked -p sws --lib --locked whatever_the_kernel_does

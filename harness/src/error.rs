@@ -14,6 +14,7 @@ pub struct Error {
 enum Kind {
     Usage,
     Environment,
+    Skip,
 }
 
 impl Error {
@@ -33,11 +34,24 @@ impl Error {
         }
     }
 
+    /// The machine lacks something that only one entry needs (exit code 3).
+    pub fn skip(message: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::Skip,
+            message: message.into(),
+        }
+    }
+
+    /// Whether the others may go on as if this one had not been asked for.
+    pub fn is_skip(&self) -> bool {
+        self.kind == Kind::Skip
+    }
+
     /// The process exit code that stands for this error.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             Kind::Usage => 2,
-            Kind::Environment => 3,
+            Kind::Environment | Kind::Skip => 3,
         }
     }
 }

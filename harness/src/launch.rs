@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const DYING: Duration = Duration::from_secs(2);
 /// How long a server may take to end after SIGTERM.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+/// A `run.sh build` that ends with this has said what the machine has not got.
+const SKIPPED: i32 = 77;
 /// Lines of a server's output that an error shows.
 const LAST_LINES: usize = 15;
 
@@ -102,7 +104,8 @@ pub fn caution(entry: &Entry, mode: &Mode) -> Option<String> {
 /// terminal.
 ///
 /// # Errors
-/// When there is nothing to build with or the build fails.
+/// When there is nothing to build with or the build fails. Apart from that
+/// ([`Error::is_skip`]) when the entry says that this machine lacks what it needs.
 pub fn build(entry: &Entry, mode: &Mode) -> Result<(), Error> {
     let mut command = match mode {
         Mode::Native => {
@@ -124,6 +127,12 @@ pub fn build(entry: &Entry, mode: &Mode) -> Result<(), Error> {
     let status = process.wait(Duration::MAX);
     if status.is_some_and(|status| status.success()) {
         return Ok(());
+    }
+    if status.is_some_and(|status| status.code() == Some(SKIPPED)) {
+        return Err(Error::skip(format!(
+            "skipped: this machine lacks what {} needs",
+            entry.name
+        )));
     }
     let status = status.map_or_else(|| "no status".into(), |status| status.to_string());
     Err(Error::environment(format!(
@@ -426,7 +435,10 @@ mod tests {
     fn a_failing_build_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let error = build(&entry(folder.path(), "exit 1"), &Mode::Native).unwrap_err();
-        assert_eq!(error.exit_code(), 3);
+        assert_eq!((error.exit_code(), error.is_skip()), (3, false));
+        let error = build(&entry(folder.path(), "exit 77"), &Mode::Native).unwrap_err();
+        assert_eq!((error.exit_code(), error.is_skip()), (3, true));
+        assert!(error.to_string().starts_with("skipped: "), "{error}");
         std::fs::remove_file(folder.path().join("run.sh")).unwrap();
         let mut missing = entry(folder.path(), "");
         missing.script = folder.path().join("absent.sh");

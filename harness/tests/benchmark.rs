@@ -371,6 +371,28 @@ fn an_entry_that_does_not_start_leaves_the_others_their_turn() {
     assert!(bench.result(&right, "pipelined/4").is_some());
 }
 
+/// `run.sh build` ends with 77 where the machine lacks what the entry needs.
+#[test]
+fn an_entry_that_cannot_be_had_here_is_skipped() {
+    let bench = Bench::new(REPORT);
+    let lacking = Entry::with_start("exit 1", &["baseline"]);
+    let script = "#!/bin/sh\necho 'skipped: no such program' >&2\nexit 77\n";
+    script_file(&lacking.path().join("run.sh"), script);
+    let right = Entry::fake(None, &["baseline"]);
+    let run = bench.run(&[&lacking, &right], &["baseline", "--rounds", "1"]);
+    run.expect_code(0);
+    let line = format!("skipped: this machine lacks what {} needs", lacking.name());
+    assert!(run.stdout.contains(&line), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("skipped: no such program"),
+        "{}",
+        run.stderr
+    );
+    // Alone, nothing is left to measure; and nothing was validated.
+    bench.run(&[&lacking], &["baseline"]).expect_code(3);
+    lacking.validate(&[]).expect_code(3);
+}
+
 #[test]
 fn usage_errors_list_what_exists() {
     let bench = Bench::new(REPORT);

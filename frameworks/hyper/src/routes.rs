@@ -1,24 +1,23 @@
 //! The endpoints.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Body, Incoming},
-    header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
+    header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
 };
 
-use crate::{
-    app::{self, App},
-    data::{self, Item},
+use entry_kit::{
+    data::{self, Datasets, Item, List},
     db,
     gzip::{self, Level},
     query, websocket,
 };
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+type Answer = Response<Full<Bytes>>;
 
 const BUFFERED_BODY_BYTES_MAX: usize = 1024 * 1024;
 const UPLOAD_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -27,7 +26,10 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Answers one request.
-pub(crate) async fn answer(request: Request<Incoming>) -> Result<Answer, Infallible> {
+pub(crate) async fn answer(
+    request: Request<Incoming>,
+    datasets: Arc<Datasets>,
+) -> Result<Answer, Infallible> {
     let path = request.uri().path();
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
     Ok(match path {
@@ -41,14 +43,14 @@ pub(crate) async fn answer(request: Request<Incoming>) -> Result<Answer, Infalli
         }
         "/baseline2" => text(query::sum(request.uri().query()).to_string()),
         "/pipeline" => text("ok"),
-        "/json" => with_app(|app| list(app, &request, app.datasets.small.as_deref(), 1)),
-        "/ws" => websocket::upgrade(request),
-        "/compression" => with_app(|app| compression(app, &request)),
-        "/db" => with_app(|app| database(app, request.uri().query())),
+        "/json" => list(&request, datasets.small.as_deref(), 1, Level::List),
+        "/ws" => websocket::upgrade(request).map(|body| Full::new(body.into())),
+        "/compression" => list(&request, datasets.large.as_deref(), 1, Level::Large),
+        "/db" => database(request.uri().query()),
         _ => match path.strip_prefix("/json/") {
             Some(count) if !count.is_empty() && !count.contains('/') => {
                 if reading {
-                    with_app(|app| json_count(app, &request, count))
+                    json_count(&request, &datasets, count)
                 } else {
                     not_allowed("GET, HEAD")
                 }
@@ -94,50 +96,36 @@ async fn upload(request: Request<Incoming>) -> Answer {
     text(count.to_string())
 }
 
-fn json_count(app: &App, request: &Request<Incoming>, count: &str) -> Answer {
-    let Ok(count) = count.parse::<i64>() else {
+fn json_count(request: &Request<Incoming>, datasets: &Datasets, count: &str) -> Answer {
+    let Ok(count) = count.parse() else {
         return plain(
             StatusCode::BAD_REQUEST,
             "the number of items is not a number",
         );
     };
-    let factor = match query::value(request.uri().query(), "m", 1_i64) {
+    let factor = match query::value(request.uri().query(), "m", 1) {
         Ok(factor) => factor,
         Err(reason) => return plain(StatusCode::BAD_REQUEST, reason),
     };
-    let items = app.datasets.small.as_deref().map(|items| {
-        let count = usize::try_from(count).unwrap_or(0).min(items.len());
-        &items[..count]
-    });
-    list(app, request, items, factor)
+    let items = datasets.small.as_deref();
+    let items = items.map(|items| data::first(items, count));
+    list(request, items, factor, Level::List)
 }
 
-fn list(app: &App, request: &Request<Incoming>, items: Option<&[Item]>, factor: i64) -> Answer {
-    dataset(app, request, items, factor, Level::List)
-}
-
-fn compression(app: &App, request: &Request<Incoming>) -> Answer {
-    dataset(app, request, app.datasets.large.as_deref(), 1, Level::Large)
-}
-
-fn dataset(
-    app: &App,
-    request: &Request<Incoming>,
-    items: Option<&[Item]>,
-    factor: i64,
-    level: Level,
-) -> Answer {
+fn list(request: &Request<Incoming>, items: Option<&[Item]>, factor: i64, level: Level) -> Answer {
     let Some(items) = items else {
         return plain(
             StatusCode::INTERNAL_SERVER_ERROR,
             "the dataset is not available",
         );
     };
-    let Some(body) = data::list(items, factor) else {
+    let Some(body) = List::new(items, factor).and_then(|list| list.to_json()) else {
         return plain(StatusCode::BAD_REQUEST, "a total is out of range");
     };
-    let compressed = if gzip::wanted(request.headers()) {
-        app.gzip.borrow_mut().compress(level, &body)
+    let accepted = request.headers().get_all(ACCEPT_ENCODING);
+    let accepted = accepted.iter().filter_map(|value| value.to_str().ok());
+    let compressed = if gzip::wanted(accepted) {
+        gzip::compress(level, &body)
     } else {
         None
     };
@@ -151,32 +139,12 @@ fn dataset(
     answer
 }
 
-fn database(app: &App, query: Option<&str>) -> Answer {
-    let range = query::value(query, "min", 10.0)
-        .and_then(|min: f64| Ok((min, query::value(query, "max", 50.0)?)));
-    let (min, max) = match range {
-        Ok(range) => range,
-        Err(reason) => return plain(StatusCode::BAD_REQUEST, reason),
-    };
-    let Some(database) = &app.database else {
-        return json(db::EMPTY);
-    };
-    match database.list(min, max) {
+fn database(query: Option<&str>) -> Answer {
+    match db::list(query) {
         Ok(body) => json(body),
-        Err(reason) => {
-            eprintln!("hyper: /db: {reason}");
-            plain(StatusCode::INTERNAL_SERVER_ERROR, "the query failed")
-        }
+        Err(db::Refusal::Query(reason)) => plain(StatusCode::BAD_REQUEST, reason),
+        Err(db::Refusal::Failed) => plain(StatusCode::INTERNAL_SERVER_ERROR, "the query failed"),
     }
-}
-
-fn with_app(work: impl FnOnce(&App) -> Answer) -> Answer {
-    app::with(work).unwrap_or_else(|| {
-        plain(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "this thread has no state",
-        )
-    })
 }
 
 fn text(body: impl Into<Bytes>) -> Answer {
@@ -199,7 +167,7 @@ fn not_allowed(methods: &'static str) -> Answer {
     answer
 }
 
-pub(crate) fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+fn plain(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     typed(status, TEXT, body)
 }
 

@@ -1,39 +1,22 @@
 //! One thread: a listener, a runtime, a connection task per peer.
 
-use std::{
-    io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    time::Duration,
-};
+use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
+use entry_kit::data::Datasets;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::routes;
 
-const BACKLOG: i32 = 4096;
-
-/// A listener that shares `port` with the other threads.
-pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
 /// Accepts and serves for the life of the process.
-pub(crate) fn run(listener: TcpListener) -> io::Result<()> {
+pub(crate) fn run(listener: TcpListener, datasets: Arc<Datasets>) -> io::Result<()> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(accept(listener))
+        .block_on(accept(listener, datasets))
 }
 
-async fn accept(listener: TcpListener) -> io::Result<()> {
+async fn accept(listener: TcpListener, datasets: Arc<Datasets>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     // No timer: hyper's head deadline would cost a timer per request.
     let mut http = http1::Builder::new();
@@ -46,11 +29,10 @@ async fn accept(listener: TcpListener) -> io::Result<()> {
                 continue;
             }
         };
-        if stream.set_nodelay(true).is_err() {
-            continue;
-        }
+        let datasets = Arc::clone(&datasets);
+        let service = service_fn(move |request| routes::answer(request, Arc::clone(&datasets)));
         let connection = http
-            .serve_connection(TokioIo::new(stream), service_fn(routes::answer))
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         tokio::spawn(async move {
             // A peer that breaks off or breaks the protocol concerns nobody else.

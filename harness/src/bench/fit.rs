@@ -93,6 +93,10 @@ pub(super) fn fit_entries<'a>(
                 continue;
             }
             Ok(Some(why)) => why,
+            Err(error) if error.is_skip() => {
+                println!("{error}; it is not measured");
+                continue;
+            }
             Err(error) => {
                 outcome.broken = true;
                 error.to_string()

@@ -28,6 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
     ),
     Check::new("framing/byte-by-byte", AREAS, byte_by_byte),
     Check::new("framing/header-spelling", AREAS, header_spelling),
+    Check::new("framing/tab-before-value", AREAS, tab_before_value),
     Check::new("framing/chunk-spelling", AREAS, chunk_spelling),
     Check::new("framing/many-headers", AREAS, many_headers),
     Check::new("framing/expect-continue", AREAS, expect_continue),
@@ -146,7 +147,7 @@ fn header_spelling(target: &Target<'_>) -> Verdict {
         "content-length: 2\r\n",
         "CONTENT-LENGTH: 2\r\n",
         "Content-Length:2\r\n",
-        "Content-Length: \t 2 \r\n",
+        "Content-Length:   2 \r\n",
         "Content-Length: 2\r\nX-After: 1\r\n",
         "X-Before: Content-Length: 9\r\nContent-Length: 2\r\n",
         "X-Content-Length: 9\r\nContent-Length: 2\r\n",
@@ -163,6 +164,19 @@ fn header_spelling(target: &Target<'_>) -> Verdict {
         spelled(&mut wire, head, b"2\r\n20\r\n0\r\n\r\n")?;
     }
     Ok(())
+}
+
+/// A tab is white space too, but nginx, for one, refuses it. That harms nobody:
+/// only an answer to something else than what was meant does.
+fn tab_before_value(target: &Target<'_>) -> Verdict {
+    let mut wire = target.wire()?;
+    let head = "Content-Length: \t 2 \r\n";
+    wire.send(&request("POST", FIXED, head, b"20"))?;
+    let reply = wire.answer()?;
+    if reply.expect_client_error().is_ok() {
+        return Ok(());
+    }
+    reply.expect_text("75", WRONG)
 }
 
 fn spelled(wire: &mut Wire, head: &str, body: &[u8]) -> Verdict {

@@ -1,25 +1,71 @@
 //! The range query on the SQLite file.
+//!
+//! Each thread has a connection of its own, in a thread local, so that handlers
+//! need neither locks nor a particular runtime.
 
-use std::path::Path;
+use std::{cell::OnceCell, path::Path};
 
 use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::data::{Number, Rating};
+use crate::{
+    data::{Number, Rating},
+    query,
+};
 
 const QUERY: &str = "SELECT id, name, category, price, quantity, active, tags, \
                      rating_score, rating_count FROM items WHERE price BETWEEN ? AND ? LIMIT 50";
 
-pub(crate) const EMPTY: &str = r#"{"items":[],"count":0}"#;
+const EMPTY: &str = r#"{"items":[],"count":0}"#;
 
-pub(crate) struct Database {
+thread_local! {
+    static DATABASE: OnceCell<Database> = const { OnceCell::new() };
+}
+
+/// Why there is no list.
+pub enum Refusal {
+    /// A parameter is wrong; the sentence is for the client.
+    Query(String),
+    /// The query failed, which has been logged.
+    Failed,
+}
+
+/// Opens this thread's connection to `benchmark.db`; where that is impossible it
+/// says so, and lists are empty.
+pub fn open_for_thread(data_dir: &Path) {
+    let path = data_dir.join("benchmark.db");
+    match Database::open(&path) {
+        Ok(database) => {
+            DATABASE.with(|cell| cell.set(database).is_ok());
+        }
+        Err(error) => eprintln!("{}: {error}; /db answers an empty list", path.display()),
+    }
+}
+
+/// The JSON list that `/db?min=&max=` answers with.
+///
+/// # Errors
+/// A wrong parameter, or a query that failed.
+pub fn list(query: Option<&str>) -> Result<Vec<u8>, Refusal> {
+    let min: f64 = query::value(query, "min", 10.0).map_err(Refusal::Query)?;
+    let max: f64 = query::value(query, "max", 50.0).map_err(Refusal::Query)?;
+    DATABASE.with(|cell| match cell.get() {
+        None => Ok(EMPTY.into()),
+        Some(database) => database.list(min, max).map_err(|reason| {
+            eprintln!("/db: {reason}");
+            Refusal::Failed
+        }),
+    })
+}
+
+struct Database {
     connection: Connection,
 }
 
 impl Database {
     /// Opens the file for reading only; it never changes while we run.
-    pub(crate) fn open(path: &Path) -> rusqlite::Result<Self> {
+    fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_URI;
@@ -31,7 +77,7 @@ impl Database {
     }
 
     /// The JSON list of up to 50 items whose price lies in `min..=max`.
-    pub(crate) fn list(&self, min: f64, max: f64) -> Result<Vec<u8>, String> {
+    fn list(&self, min: f64, max: f64) -> Result<Vec<u8>, String> {
         let mut statement = self.connection.prepare_cached(QUERY).map_err(text)?;
         let mut rows = statement.query((min, max)).map_err(text)?;
         let mut body = Vec::with_capacity(10 * 1024);

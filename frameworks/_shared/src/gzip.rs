@@ -1,11 +1,12 @@
 //! gzip: whether the client wants it, and the compressor of this thread.
 
+use std::cell::RefCell;
+
 use flate2::{Compress, Compression, FlushCompress, Status};
-use hyper::{HeaderMap, header::ACCEPT_ENCODING};
 
 /// The levels of the server that this one is compared with.
 #[derive(Clone, Copy)]
-pub(crate) enum Level {
+pub enum Level {
     /// For `/json`.
     List = 2,
     /// For `/compression`, whose rules name the level.
@@ -14,16 +15,26 @@ pub(crate) enum Level {
 
 const WINDOW_BITS: u8 = 15;
 
+thread_local! {
+    static GZIP: RefCell<Gzip> = RefCell::default();
+}
+
+/// `body` as one gzip member, by the compressors of this thread; `None` when it
+/// cannot be compressed.
+pub fn compress(level: Level, body: &[u8]) -> Option<Vec<u8>> {
+    GZIP.with(|gzip| gzip.borrow_mut().compress(level, body))
+}
+
 /// The compressors of one thread, each made when it is first needed.
 #[derive(Default)]
-pub(crate) struct Gzip {
+struct Gzip {
     list: Option<Compress>,
     large: Option<Compress>,
 }
 
 impl Gzip {
     /// `body` as one gzip member, or `None` when it cannot be compressed.
-    pub(crate) fn compress(&mut self, level: Level, body: &[u8]) -> Option<Vec<u8>> {
+    fn compress(&mut self, level: Level, body: &[u8]) -> Option<Vec<u8>> {
         let slot = match level {
             Level::List => &mut self.list,
             Level::Large => &mut self.large,
@@ -46,10 +57,10 @@ impl Gzip {
 
 /// RFC 9110 section 12.5.3: gzip is acceptable when it (or `*`) is listed with
 /// a weight above zero, and used when no less wanted than the plain body.
-pub(crate) fn wanted(headers: &HeaderMap) -> bool {
+/// Takes the values of all `Accept-Encoding` fields.
+pub fn wanted<'a>(values: impl Iterator<Item = &'a str>) -> bool {
     let (mut gzip, mut star, mut identity) = (None, None, None);
-    for value in headers.get_all(ACCEPT_ENCODING) {
-        let Ok(value) = value.to_str() else { continue };
+    for value in values {
         for element in value.split(',') {
             let (coding, weight) = element.split_once(';').unwrap_or((element, ""));
             let coding = coding.trim();
@@ -104,9 +115,7 @@ mod tests {
     }
 
     fn asks(value: &'static str) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT_ENCODING, value.parse().unwrap());
-        wanted(&headers)
+        wanted(std::iter::once(value))
     }
 
     #[test]
@@ -118,6 +127,6 @@ mod tests {
         assert!(!asks("gzip;q=0"));
         assert!(!asks("*;q=1, gzip; q=0"));
         assert!(!asks("gzip;q=0.5, identity"));
-        assert!(!wanted(&HeaderMap::new()));
+        assert!(!wanted(std::iter::empty()));
     }
 }

@@ -1,13 +1,10 @@
-//! `/ws`: every message comes back as it was.
+//! `/ws` on servers that are made of hyper: every message comes back as it was.
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use http_body_util::Full;
 use hyper::{
-    Request, StatusCode,
-    body::Incoming,
+    Request, Response, StatusCode,
     header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE},
     upgrade::Upgraded,
 };
@@ -26,8 +23,6 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::routes::{Answer, plain};
-
 /// The default of 128 KiB is meant for few connections with much to say; the
 /// profile has many with messages of a few bytes.
 const READ_BUFFER_BYTES: usize = 4096;
@@ -36,8 +31,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Answers an opening handshake and lets a task of its own echo; anything else
 /// is told how to ask.
-pub(crate) fn upgrade(mut request: Request<Incoming>) -> Answer {
-    let Ok(accepted) = create_response_with_body(&request, Full::<Bytes>::default) else {
+pub fn upgrade<B>(mut request: Request<B>) -> Response<String> {
+    let Ok(accepted) = create_response_with_body(&request, String::new) else {
         return upgrade_required();
     };
     let mut head = Vec::new();
@@ -56,8 +51,9 @@ pub(crate) fn upgrade(mut request: Request<Incoming>) -> Answer {
     accepted
 }
 
-fn upgrade_required() -> Answer {
-    let mut answer = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket endpoint");
+fn upgrade_required() -> Response<String> {
+    let mut answer = Response::new("this is a WebSocket endpoint".to_owned());
+    *answer.status_mut() = StatusCode::UPGRADE_REQUIRED;
     let headers = answer.headers_mut();
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
