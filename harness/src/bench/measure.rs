@@ -1,6 +1,6 @@
 //! One measurement: a fresh server, the load, the readings, the end.
 
-use super::answers::Report;
+use super::answers::{Report, ServerSide};
 use super::cpus::usable;
 use super::fit::Generator;
 use super::load::Run;
@@ -126,20 +126,19 @@ pub fn load(setting: &Setting<'_>, server: &mut Server) -> Result<Figures, Error
     let peak_memory = track.as_ref().map_or(0, Track::peak_memory);
     let death = server.death();
 
-    let (report, failure) = match &loaded.report {
+    let (mut report, failure) = match &loaded.report {
         Ok(report) => (report.clone(), None),
         Err(why) => (Report::default(), Some(why.clone())),
     };
     let (from, to) = window(&report);
     let client_cores = loaded.track.rate(from, to);
     let rate = report.all_per_second().max(f64::EPSILON);
+    let seen = track.as_ref().map(|track| track.rate(from, to));
+    report.server = report.server.filter(|side| is_plausible(side, seen));
     // The generator reads at the very borders of its window.
-    let (server_cores, server_cpu_us) = match (report.server, &track) {
+    let (server_cores, server_cpu_us) = match (report.server, seen) {
         (Some(side), _) => (side.cores, Some(side.cpu_us)),
-        (None, Some(track)) => {
-            let cores = track.rate(from, to);
-            (cores, Some(cores * 1e6 / rate))
-        }
+        (None, Some(cores)) => (cores, Some(cores * 1e6 / rate)),
         (None, None) => (0.0, None),
     };
     let objection = death
@@ -156,6 +155,13 @@ pub fn load(setting: &Setting<'_>, server: &mut Server) -> Result<Figures, Error
         objection,
         report,
     })
+}
+
+/// On a machine with far more busy threads than CPUs the generator may take its
+/// first reading so late that it has seen next to nothing of the window. Then
+/// it is of no use, and readings from outside stand in.
+fn is_plausible(side: &ServerSide, seen: Option<f64>) -> bool {
+    seen.is_none_or(|seen| side.cores >= 0.6 * seen)
 }
 
 /// What all processes together use of the measured CPUs.
@@ -282,6 +288,18 @@ impl Loading {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_that_missed_the_window_is_dropped() {
+        let side = |cores| ServerSide {
+            cores,
+            ..ServerSide::default()
+        };
+        assert!(!is_plausible(&side(0.0), Some(0.7)));
+        assert!(!is_plausible(&side(0.31), Some(0.7)));
+        assert!(is_plausible(&side(0.65), Some(0.7)));
+        assert!(is_plausible(&side(0.0), None));
+    }
 
     #[test]
     fn the_window_leaves_out_both_ends() {
