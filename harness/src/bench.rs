@@ -1,6 +1,7 @@
 //! `harness benchmark`: entries against each other in alternating rounds.
 
 pub mod answers;
+mod arena;
 pub mod clock;
 pub mod compare;
 mod counts;
@@ -15,6 +16,7 @@ pub mod result;
 pub mod rounds;
 pub mod sample;
 pub mod schedule;
+mod site;
 pub mod stats;
 pub mod units;
 
@@ -24,6 +26,7 @@ use crate::launch::Mode;
 use crate::profiles::Profile;
 use counts::Counts;
 use cpus::Split;
+use fit::Generator;
 use record::Record;
 use result::Cell;
 use rounds::Rounds;
@@ -53,6 +56,8 @@ pub struct Plan<'a> {
     pub quick: bool,
     /// Time for everything but building.
     pub budget: Duration,
+    /// The arena's way of measuring, whatever the machine.
+    pub arena: bool,
     /// The generated data folder.
     pub data: &'a Path,
     /// The server's port.
@@ -90,14 +95,60 @@ pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
     let mut outcome = Outcome::default();
     let mut record = Record::new(environment::of_this_machine(plan.root, &cpus));
     let (entries, building) = fit::fit_entries(plan, &mut outcome, &mut record);
-    // Sampling and waiting belong to the generator's side.
-    stay_on(&cpus.client);
+    let groups = if plan.arena {
+        record.plan(plan.described("arena"), false);
+        arena::run(plan, &entries, &counts, &generator, &record, &mut outcome)?
+    } else {
+        // Sampling and waiting belong to the generator's side.
+        stay_on(&cpus.client);
+        let spent = Clock { start, building };
+        let groups = alternate(plan, &entries, &counts, &generator, &mut record, spent)?;
+        for cell in groups.iter().flatten() {
+            if cell.best().is_some() {
+                outcome.passed += 1;
+            } else {
+                outcome.failed += 1;
+            }
+        }
+        print_report(&groups, &cpus);
+        groups
+    };
+    let measured = groups.iter().flatten().count();
+    println!(
+        "results/runs/{}.json has all figures of {measured} cells",
+        record.id
+    );
+    Ok(outcome)
+}
 
+/// The time that counts: since the start, without building.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    start: Instant,
+    building: Duration,
+}
+
+impl Clock {
+    fn spent(&self) -> Duration {
+        self.start.elapsed().saturating_sub(self.building)
+    }
+}
+
+/// Laptop mode: alternating rounds for as long as the time allows.
+fn alternate<'a>(
+    plan: &'a Plan<'_>,
+    entries: &[&'a Entry],
+    counts: &Counts,
+    generator: &Generator,
+    record: &mut Record,
+    clock: Clock,
+) -> Result<Vec<Vec<Cell<'a>>>, Error> {
+    let cpus = Split::of_this_machine();
     let task = Task {
         budget: plan.budget,
-        spent: start.elapsed().saturating_sub(building),
-        runs_all: runs(&counts.cells(plan, true), &entries),
-        runs_one: runs(&counts.cells(plan, false), &entries),
+        spent: clock.spent(),
+        runs_all: runs(&counts.cells(plan, true), entries),
+        runs_one: runs(&counts.cells(plan, false), entries),
         quick: plan.quick,
         rounds: plan.rounds,
         window: plan.window,
@@ -109,31 +160,24 @@ pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
         counts.say_what_is_left_out(&plan.profiles);
     }
     announce(plan, &task, &schedule);
-    record.plan(described(plan, &schedule));
-    let mut rounds = Rounds::new(plan, &entries, &todo, &schedule, &cpus, &generator)?;
+    let mut described = plan.described("laptop");
+    described["window_sec"] = json!(schedule.window.as_secs_f64());
+    described["warmup_sec"] = json!(schedule.warmup.as_secs_f64());
+    described["one_connection_count"] = json!(!schedule.all_counts);
+    record.plan(described, true);
+    let mut rounds = Rounds::new(plan, entries, &todo, schedule, cpus, generator)?;
     let mut done = 0;
     loop {
         let began = Instant::now();
         rounds.make(done + 1)?;
         done += 1;
-        let spent = start.elapsed().saturating_sub(building);
-        let left = plan.budget.saturating_sub(spent);
+        let left = plan.budget.saturating_sub(clock.spent());
         let goes_on = schedule.goes_on(done, began.elapsed(), left);
         record.save(&plan.root.join("results"), &rounds.groups, !goes_on)?;
         if !goes_on {
-            break;
+            return Ok(rounds.groups);
         }
     }
-    print_report(&rounds.groups, &cpus);
-    println!("results/runs/{}.json has all figures", record.id);
-    for cell in rounds.groups.iter().flatten() {
-        if cell.best().is_some() {
-            outcome.passed += 1;
-        } else {
-            outcome.failed += 1;
-        }
-    }
-    Ok(outcome)
 }
 
 /// A profile that none of the entries takes part in is a mistake of the caller.
@@ -190,19 +234,18 @@ fn announce(plan: &Plan<'_>, task: &Task, schedule: &Schedule) {
     }
 }
 
-fn described(plan: &Plan<'_>, schedule: &Schedule) -> serde_json::Value {
-    json!({
-        "mode": "laptop",
-        "place": match plan.mode {
-            Mode::Native => "native",
-            Mode::Docker(_) => "docker",
-        },
-        "quick": plan.quick,
-        "budget_sec": plan.budget.as_secs(),
-        "window_sec": schedule.window.as_secs_f64(),
-        "warmup_sec": schedule.warmup.as_secs_f64(),
-        "one_connection_count": !schedule.all_counts,
-    })
+impl Plan<'_> {
+    fn described(&self, mode: &str) -> serde_json::Value {
+        json!({
+            "mode": mode,
+            "place": match self.mode {
+                Mode::Native => "native",
+                Mode::Docker(_) => "docker",
+            },
+            "quick": self.quick,
+            "budget_sec": self.budget.as_secs(),
+        })
+    }
 }
 
 fn stay_on(cpus: &[usize]) {

@@ -89,6 +89,12 @@ struct Benchmark {
     /// At most three minutes: short runs, one connection count per profile.
     #[arg(long)]
     quick: bool,
+    /// The arena's way, whatever the machine: its durations, connection counts,
+    /// threads and pinning, best of 3 runs, entries one after the other; also
+    /// writes results/site/data. --rounds, --duration and --conns change it.
+    /// Without it everything is scaled to this machine.
+    #[arg(long, conflicts_with_all = ["quick", "time"])]
+    arena: bool,
     /// Minutes for validation and measurements; building comes on top. Decides
     /// rounds, measured time and connection counts. [default: 15, quick 3]
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=1440))]
@@ -281,6 +287,7 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
             * options.time.unwrap_or(if options.quick { 3 } else { 15 }),
         connections: &options.conns,
         quick: options.quick,
+        arena: options.arena,
         data: &data,
         port: options.place.port,
         ready_within: Duration::from_secs(options.place.ready_within),

@@ -23,6 +23,15 @@ pub struct Meta {
     /// io_uring needs.
     #[serde(default)]
     pub engine: String,
+    /// `engine`, `production`, ...: with whom the arena compares it.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+    /// What it is, in a sentence or two.
+    #[serde(default)]
+    pub description: String,
+    /// Where its sources are.
+    #[serde(default)]
+    pub repo: String,
     /// Profiles that the entry takes part in.
     #[serde(default)]
     pub tests: Vec<String>,

@@ -62,6 +62,29 @@ impl Counts {
         cells
     }
 
+    /// Profiles with the arena's connection counts, as far as this machine has
+    /// descriptors for them.
+    pub(super) fn arena_cells(&self, plan: &Plan<'_>) -> Vec<(&'static Profile, u32)> {
+        let mut cells = Vec::new();
+        for profile in &plan.profiles {
+            let counts = match plan.connections {
+                [] => profile.arena_connections,
+                asked => asked,
+            };
+            for count in counts.iter().copied() {
+                if self.fits_files(count) {
+                    cells.push((*profile, count));
+                } else {
+                    println!(
+                        "{}: {count} connections exceed the limit of {} open files",
+                        profile.name, self.files
+                    );
+                }
+            }
+        }
+        cells
+    }
+
     /// Says which counts of the table are left out, and why.
     pub(super) fn say_what_is_left_out(&self, profiles: &[&'static Profile]) {
         for profile in profiles {

@@ -62,7 +62,7 @@ pub(super) fn core_count() -> usize {
 }
 
 /// The CPUs in this process's affinity mask.
-fn usable() -> Vec<usize> {
+pub(super) fn usable() -> Vec<usize> {
     let Ok(set) = rustix::thread::sched_getaffinity(None) else {
         return vec![0];
     };

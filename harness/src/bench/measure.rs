@@ -1,7 +1,7 @@
 //! One measurement: a fresh server, the load, the readings, the end.
 
-use super::answers::Report;
-use super::cpus::Split;
+use super::answers::{Report, ServerSide};
+use super::cpus::usable;
 use super::fit::Generator;
 use super::load::Run;
 use super::sample::{INTERVAL, Track};
@@ -34,8 +34,10 @@ pub struct Setting<'a> {
     pub warmup: Duration,
     /// The server's port.
     pub port: u16,
-    /// Who runs where; `None` pins nobody.
-    pub cpus: Option<&'a Split>,
+    /// The CPUs of the server; `None` for any.
+    pub server_cpus: Option<&'a [usize]>,
+    /// Those of the generator.
+    pub client_cpus: Option<&'a [usize]>,
     /// The generation's data folder.
     pub data: &'a Path,
     /// The load generator.
@@ -99,7 +101,7 @@ pub fn start(setting: &Setting<'_>) -> Result<Server, Error> {
         port: setting.port,
         data: setting.data,
         generation: setting.profile.generation,
-        cpus: setting.cpus.map(|cpus| cpus.server.as_slice()),
+        cpus: setting.server_cpus,
         ready_within: setting.ready_within,
     };
     Server::start(setting.entry, setting.mode, &start)
@@ -115,7 +117,7 @@ pub fn load(setting: &Setting<'_>, server: &mut Server) -> Result<Figures, Error
         let warmup = Loading::start(setting, setting.warmup, None)?;
         warmup.finish(None);
     }
-    let busy = BusyCpus::start(setting.cpus);
+    let busy = BusyCpus::start(setting);
     let loading = Loading::start(setting, setting.window, root)?;
     let mut track = root.map(|root| Track::new(root, loading.start));
     let loaded = loading.finish(track.as_mut());
@@ -124,20 +126,19 @@ pub fn load(setting: &Setting<'_>, server: &mut Server) -> Result<Figures, Error
     let peak_memory = track.as_ref().map_or(0, Track::peak_memory);
     let death = server.death();
 
-    let (report, failure) = match &loaded.report {
+    let (mut report, failure) = match &loaded.report {
         Ok(report) => (report.clone(), None),
         Err(why) => (Report::default(), Some(why.clone())),
     };
     let (from, to) = window(&report);
     let client_cores = loaded.track.rate(from, to);
     let rate = report.all_per_second().max(f64::EPSILON);
+    let seen = track.as_ref().map(|track| track.rate(from, to));
+    report.server = report.server.filter(|side| is_plausible(side, seen));
     // The generator reads at the very borders of its window.
-    let (server_cores, server_cpu_us) = match (report.server, &track) {
+    let (server_cores, server_cpu_us) = match (report.server, seen) {
         (Some(side), _) => (side.cores, Some(side.cpu_us)),
-        (None, Some(track)) => {
-            let cores = track.rate(from, to);
-            (cores, Some(cores * 1e6 / rate))
-        }
+        (None, Some(cores)) => (cores, Some(cores * 1e6 / rate)),
         (None, None) => (0.0, None),
     };
     let objection = death
@@ -156,6 +157,13 @@ pub fn load(setting: &Setting<'_>, server: &mut Server) -> Result<Figures, Error
     })
 }
 
+/// On a machine with far more busy threads than CPUs the generator may take its
+/// first reading so late that it has seen next to nothing of the window. Then
+/// it is of no use, and readings from outside stand in.
+fn is_plausible(side: &ServerSide, seen: Option<f64>) -> bool {
+    seen.is_none_or(|seen| side.cores >= 0.6 * seen)
+}
+
 /// What all processes together use of the measured CPUs.
 struct BusyCpus {
     cpus: Vec<usize>,
@@ -163,16 +171,13 @@ struct BusyCpus {
 }
 
 impl BusyCpus {
-    fn start(split: Option<&Split>) -> Self {
-        let all = Split::of_this_machine();
-        let split = split.unwrap_or(&all);
-        let mut cpus = split.server.clone();
-        cpus.extend(
-            split
-                .client
-                .iter()
-                .filter(|cpu| !split.server.contains(cpu)),
-        );
+    fn start(setting: &Setting<'_>) -> Self {
+        let mut cpus: Vec<usize> = match (setting.server_cpus, setting.client_cpus) {
+            (Some(server), Some(client)) => server.iter().chain(client).copied().collect(),
+            _ => usable(),
+        };
+        cpus.sort_unstable();
+        cpus.dedup();
         let before = processes::busy_seconds(&cpus);
         Self { cpus, before }
     }
@@ -238,8 +243,7 @@ impl Loading {
             .stdout(file("report.json")?)
             .stderr(file("errors.txt")?);
         let start = Instant::now();
-        let cpus = setting.cpus.map(|cpus| cpus.client.as_slice());
-        let process = Process::spawn(&mut command, cpus)
+        let process = Process::spawn(&mut command, setting.client_cpus)
             .context(|| format!("start {}", setting.generator.program.display()))?;
         // The arena's limit is 45 s for its 5 s runs.
         let limit = window + setting.warmup + Duration::from_secs(40);
@@ -284,6 +288,18 @@ impl Loading {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_that_missed_the_window_is_dropped() {
+        let side = |cores| ServerSide {
+            cores,
+            ..ServerSide::default()
+        };
+        assert!(!is_plausible(&side(0.0), Some(0.7)));
+        assert!(!is_plausible(&side(0.31), Some(0.7)));
+        assert!(is_plausible(&side(0.65), Some(0.7)));
+        assert!(is_plausible(&side(0.0), None));
+    }
 
     #[test]
     fn the_window_leaves_out_both_ends() {

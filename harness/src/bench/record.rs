@@ -17,6 +17,8 @@ pub struct Record {
     environment: Value,
     plan: Value,
     refused: Vec<Value>,
+    /// Rounds alternate, so that those of two entries make pairs.
+    paired: bool,
 }
 
 impl Record {
@@ -30,11 +32,13 @@ impl Record {
             environment,
             plan: Value::Null,
             refused: Vec::new(),
+            paired: true,
         }
     }
 
-    /// Notes how it is measured.
-    pub fn plan(&mut self, plan: Value) {
+    /// Notes how it is measured, and whether rounds alternate.
+    pub fn plan(&mut self, plan: Value, paired: bool) {
+        self.paired = paired;
         self.plan = plan;
     }
 
@@ -56,7 +60,7 @@ impl Record {
         let mut cells = Vec::new();
         for group in groups {
             let list: Vec<&Cell<'_>> = group.iter().collect();
-            let base = base(&list);
+            let base = base(&list).filter(|_| self.paired);
             let mut entries = Vec::new();
             for cell in group {
                 let against = base.and_then(|base| Comparison::of(base, cell));
@@ -117,7 +121,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let entries = [entry("sws"), entry("hyper"), entry("broken")];
         let mut record = Record::new(json!({"cpu": "x"}));
-        record.plan(json!({"mode": "laptop"}));
+        record.plan(json!({"mode": "laptop"}), true);
         record.refuse("nginx", "3 checks failed");
         let group = vec![
             cell(&entries[0], "json", vec![figures(10, None); 3]),

@@ -193,18 +193,28 @@ fn objections(cell: &Cell<'_>) -> String {
     reasons.into_iter().map(line).collect()
 }
 
-/// The two lines per measurement that the arena's CI reads.
-pub fn arena_lines(cell: &Cell<'_>) -> Option<String> {
+/// The line before a cell's runs that the arena's CI reads.
+pub fn arena_heading(cell: &Cell<'_>) -> String {
+    format!(
+        "=== {} / {} / {}c (tool=loadgen) ===",
+        cell.entry.name, cell.profile.name, cell.connections
+    )
+}
+
+/// The line after them.
+pub fn arena_best(cell: &Cell<'_>) -> Option<String> {
     let best = cell.best()?;
     Some(format!(
-        "=== {} / {} / {}c (tool=loadgen) ===\n=== Best: {} req/s (CPU: {:.1}%, Mem: {}) ===",
-        cell.entry.name,
-        cell.profile.name,
-        cell.connections,
+        "=== Best: {} req/s (CPU: {:.1}%, Mem: {}) ===",
         best.report.rps() as u64,
         best.server_cores * 100.0,
         super::units::memory(best.peak_memory)
     ))
+}
+
+/// Both, for measurements that are over.
+pub fn arena_lines(cell: &Cell<'_>) -> Option<String> {
+    Some(format!("{}\n{}", arena_heading(cell), arena_best(cell)?))
 }
 
 #[cfg(test)]

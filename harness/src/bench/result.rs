@@ -7,7 +7,7 @@ use super::stats::{self, median};
 use super::units::{bandwidth, latency, memory};
 use crate::entries::Entry;
 use crate::error::{Context, Error};
-use crate::profiles::Profile;
+use crate::profiles::{Generation, Profile};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -120,7 +120,10 @@ impl Cell<'_> {
         set("duration", json!(load::time(self.window)));
         set("pipeline", json!(self.profile.pipeline));
         set("bandwidth", json!(bandwidth(report.bytes_per_second)));
-        set("input_bw", json!(input.unwrap_or_default()));
+        // The older platform always has the field, the newer where it means something.
+        if input.is_some() || self.profile.generation == Generation::March2026 {
+            set("input_bw", json!(input.unwrap_or_default()));
+        }
         set("reconnects", json!(report.reconnects));
         set("status_2xx", json!(ok));
         set("status_3xx", json!(redirects));
@@ -264,7 +267,7 @@ fn fine(number: f64) -> f64 {
 pub(super) mod tests {
     use super::*;
     use crate::bench::answers::{Report, ServerSide};
-    use crate::profiles::{Generation, find};
+    use crate::profiles::find;
 
     pub(in crate::bench) fn entry(name: &str) -> Entry {
         let meta = format!(r#"{{"display_name":"{name}","language":"Rust"}}"#);

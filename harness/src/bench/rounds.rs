@@ -19,27 +19,27 @@ use crate::profiles::Profile;
 
 /// All cells, by profile and connection count.
 #[derive(Debug)]
-pub struct Rounds<'a> {
-    plan: &'a Plan<'a>,
-    schedule: &'a Schedule,
-    cpus: &'a Split,
-    generator: &'a Generator,
+pub struct Rounds<'a, 'p> {
+    plan: &'p Plan<'p>,
+    schedule: Schedule,
+    cpus: Split,
+    generator: &'p Generator,
     /// One per profile and connection count, with a cell for each entry.
     pub groups: Vec<Vec<Cell<'a>>>,
 }
 
-impl<'a> Rounds<'a> {
+impl<'a, 'p> Rounds<'a, 'p> {
     /// Empty cells for everything that is to be measured.
     ///
     /// # Errors
     /// When a template file is missing.
     pub fn new(
-        plan: &'a Plan<'a>,
+        plan: &'p Plan<'p>,
         entries: &[&'a Entry],
         todo: &[(&'static Profile, u32)],
-        schedule: &'a Schedule,
-        cpus: &'a Split,
-        generator: &'a Generator,
+        schedule: Schedule,
+        cpus: Split,
+        generator: &'p Generator,
     ) -> Result<Self, Error> {
         let mut groups = Vec::new();
         for (profile, connections) in todo {
@@ -85,7 +85,8 @@ impl<'a> Rounds<'a> {
                 window: self.schedule.window,
                 warmup: self.schedule.warmup,
                 port: port(plan)?,
-                cpus: Some(self.cpus),
+                server_cpus: Some(&self.cpus.server),
+                client_cpus: Some(&self.cpus.client),
                 data: &data,
                 generator: self.generator,
                 ready_within: plan.ready_within,

@@ -3,6 +3,8 @@
 // Each test file uses a part of this.
 #![allow(dead_code, reason = "shared by several test programs")]
 
+pub(crate) mod bench;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
