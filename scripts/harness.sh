@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds the harness and replaces itself with it.
-#   scripts/harness.sh data|list|validate|benchmark|export-arena [arguments]
+#   scripts/harness.sh data|list|validate|benchmark|table|page|readme|export-arena [arguments]
+# `table` prints the saved results in Markdown, `readme` puts them into README.md, `page` makes
+# results/index.html of them.
 # Environment: CARGO_TARGET_DIR (target/ of the repository).
 set -euo pipefail
 

@@ -8,6 +8,7 @@ use crate::entries::{self, Entry};
 use crate::error::Error;
 use crate::export;
 use crate::launch::Mode;
+use crate::pages;
 use crate::profiles::{self, Generation, Profile, TABLE};
 use crate::validate;
 use clap::{Args, Parser, Subcommand};
@@ -35,6 +36,16 @@ enum Command {
     Validate(Validate),
     /// Measure entries against each other.
     Benchmark(Benchmark),
+    /// Print the saved results as a table in Markdown.
+    Table,
+    /// Write results/index.html from the saved results.
+    Page,
+    /// Put the saved results between the marks of README.md.
+    Readme {
+        /// Another file.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Write sws as a self-contained entry into a checkout of HttpArena.
     ExportArena(export::Options),
 }
@@ -140,6 +151,15 @@ pub fn run(cli: &Cli) -> Result<u8, Error> {
         Command::List => list(&root).map(|()| 0),
         Command::Validate(options) => run_validate(&root, options),
         Command::Benchmark(options) => run_benchmark(&root, options),
+        Command::Table => pages::print_table(&root).map(|()| 0),
+        Command::Page => pages::write_page(&root).map(|path| {
+            println!("wrote {}", path.display());
+            0
+        }),
+        Command::Readme { file } => {
+            let file = file.clone().unwrap_or_else(|| root.join("README.md"));
+            pages::update_readme(&root, &file).map(|()| 0)
+        }
         Command::ExportArena(options) => export::run(&root, options).map(|()| 0),
     }
 }
@@ -293,6 +313,9 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
         ready_within: Duration::from_secs(options.place.ready_within),
         seed: fresh_seed(),
     })?;
+    if outcome.passed > 0 {
+        println!("charts: {}", pages::write_page(root)?.display());
+    }
     println!("{} passed, {} failed", outcome.passed, outcome.failed);
     // When every entry was skipped, nothing was measured.
     Ok(if outcome.broken || outcome.passed + outcome.failed == 0 {

@@ -17,6 +17,7 @@ pub mod entries;
 pub mod error;
 pub mod export;
 pub mod launch;
+pub mod pages;
 pub mod processes;
 pub mod profiles;
 pub mod rng;

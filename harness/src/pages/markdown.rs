@@ -1,0 +1,184 @@
+//! Results as one Markdown table: profiles down, entries across.
+
+use super::saved::{Cell, Figures, Run, Saved};
+use crate::bench::units::thousands;
+
+/// The table, and what is to be known about it.
+pub(super) fn summary(saved: &Saved) -> String {
+    let names = columns(saved);
+    let mut text = String::from("| profile | connections |");
+    for name in &names {
+        text += &format!(" {} |", escaped(name));
+    }
+    text += &format!("\n|---|---:|{}\n", "---:|".repeat(names.len()));
+    for cell in &saved.cells {
+        text += &format!(
+            "| {} | {} |",
+            escaped(&cell.profile),
+            thousands(cell.connections.into())
+        );
+        for name in &names {
+            text += &format!(" {} |", figure(cell, name));
+        }
+        text.push('\n');
+    }
+    text += "\nSuccessful answers per second, the median of the rounds";
+    if let Some(base) = saved.base() {
+        text += &format!(
+            "; in brackets the ratio to {} with its 95 % interval, bold where it excludes 1",
+            escaped(base)
+        );
+    }
+    text += ".\n";
+    if let Some(run) = saved.runs.last() {
+        text += &format!("{}\n", measured(run));
+    }
+    text
+}
+
+/// The base of the comparisons first, the others by name.
+fn columns(saved: &Saved) -> Vec<&str> {
+    let figures = saved.cells.iter().flat_map(|cell| &cell.figures);
+    let mut names: Vec<&str> = figures.map(|figures| figures.entry.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let base = saved.base().unwrap_or_default();
+    names.sort_by_key(|name| *name != base);
+    names
+}
+
+fn figure(cell: &Cell, name: &str) -> String {
+    let Some(figures) = cell.figures.iter().find(|figures| figures.entry == name) else {
+        return "-".into();
+    };
+    format!("{}{}", thousands(figures.rate() as u64), ratio(figures))
+}
+
+fn ratio(figures: &Figures) -> String {
+    let ratio = figures
+        .against
+        .as_ref()
+        .and_then(|against| against.rps.as_ref());
+    let Some(ratio) = ratio else {
+        return String::new();
+    };
+    let bold = if ratio.low > 1.0 || ratio.high < 1.0 {
+        "**"
+    } else {
+        ""
+    };
+    format!(
+        " ({bold}{:.2}{bold}, {:.2} to {:.2})",
+        ratio.value, ratio.low, ratio.high
+    )
+}
+
+/// When, where and from which sources the last run was.
+fn measured(run: &Run) -> String {
+    let known = |name: &str| {
+        let value = run.environment.get(name)?;
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        (!value.is_null()).then(|| escaped(&text))
+    };
+    let mut parts = vec![format!("Last run: {}", escaped(&run.started))];
+    parts.extend(known("cpu"));
+    parts.extend(known("cpus").map(|cpus| format!("{cpus} CPUs")));
+    parts.extend(known("kernel").map(|kernel| format!("Linux {kernel}")));
+    parts.extend(
+        known("commit")
+            .map(|commit| format!("commit {}", commit.chars().take(10).collect::<String>())),
+    );
+    format!("{}.", parts.join(", "))
+}
+
+/// Names come from folders and files of anybody.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        match letter {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '\n' | '\r' => out.push(' '),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '!' | '@' => {
+                out.push('\\');
+                out.push(letter);
+            }
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::saved::{Against, Ratio};
+
+    fn figures(entry: &str, rps: f64, ratio: Option<[f64; 3]>) -> Figures {
+        Figures {
+            entry: entry.into(),
+            rps,
+            against: ratio.map(|[value, low, high]| Against {
+                base: "sws".into(),
+                rps: Some(Ratio {
+                    value,
+                    low,
+                    high,
+                    verdict: String::new(),
+                }),
+                ..Against::default()
+            }),
+            ..Figures::default()
+        }
+    }
+
+    #[test]
+    fn the_base_comes_first_and_decided_ratios_are_bold() {
+        let cell = |profile: &str, figures: Vec<Figures>| Cell {
+            profile: profile.into(),
+            connections: 4096,
+            figures,
+        };
+        let saved = Saved {
+            cells: vec![
+                cell(
+                    "json",
+                    vec![
+                        figures("actix", 500.0, Some([0.5, 0.4, 0.6])),
+                        figures("sws", 1000.0, None),
+                    ],
+                ),
+                cell(
+                    "up|load",
+                    vec![figures("actix", 1001.0, Some([1.0, 0.9, 1.1]))],
+                ),
+            ],
+            runs: vec![
+                serde_json::from_str(
+                    r#"{"started": "2026-11-21T15:00:00Z",
+                "environment": {"cpu": "A <B>", "cpus": 2, "kernel": null}}"#,
+                )
+                .unwrap(),
+            ],
+        };
+        let text = summary(&saved);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "| profile | connections | sws | actix |");
+        assert_eq!(lines[1], "|---|---:|---:|---:|");
+        assert_eq!(
+            lines[2],
+            "| json | 4,096 | 1,000 | 500 (**0.50**, 0.40 to 0.60) |"
+        );
+        assert_eq!(
+            lines[3],
+            "| up\\|load | 4,096 | - | 1,001 (1.00, 0.90 to 1.10) |"
+        );
+        assert!(
+            text.contains("Last run: 2026-11-21T15:00:00Z, A &lt;B&gt;, 2 CPUs."),
+            "{text}"
+        );
+    }
+}
