@@ -11,7 +11,7 @@
 mod support;
 
 use support::bench::{Bench, REPORT};
-use support::{Entry, Run, harness};
+use support::{Entry, Run, harness, script_file};
 
 #[test]
 fn rounds_alternate_and_results_are_saved() {
