@@ -139,7 +139,7 @@ fn a_head_in_two_segments() {
     );
     run.expect_fault(
         "2026-04/framing/get-split-at-every-byte",
-        "split after byte 1",
+        "split after byte",
     );
 }
 
