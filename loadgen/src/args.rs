@@ -307,7 +307,7 @@ impl Args {
     /// The first flag that was given although it means nothing to WebSocket.
     pub(crate) fn only_for_http(&self) -> Option<&'static str> {
         let raw = self.files().next().is_some().then_some("--raw");
-        raw.or_else(|| self.request.given())
+        raw.or_else(|| self.request.only_for_http())
             .or_else(|| self.checks.given())
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod markdown;
 mod options;
 mod pending;
 mod result;
+mod secret;
 mod session;
 
 pub(crate) use derived::{Derived, DerivedFiles};

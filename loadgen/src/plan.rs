@@ -31,6 +31,8 @@ use sws_ring::sys::{self, SocketAddress};
 /// Descriptors beside the connections: standard streams, rings, and room for what is being closed.
 pub(crate) const SPARE_DESCRIPTORS: u64 = 64;
 
+/// Requests per second: more than a thread can send, and few enough to be counted as they fall due.
+const RATE_OF_A_THREAD_MAX: f64 = 1e7;
 const WARMUP_MIN: Duration = Duration::from_millis(100);
 /// How long connections that are to be held may take to come up, beside what --connect-rate takes.
 const HOLD_PATIENCE: Duration = Duration::from_secs(15);
@@ -327,6 +329,14 @@ fn open(args: &Args) -> Result<Option<Open>, Failure> {
     {
         return Err(Failure::Usage(format!(
             "--rate {rate}: the highest rate is only measured by a run of its own, not with {flag}; give a number"
+        )));
+    }
+    let threads = args.threads.min(args.connections);
+    if rate.peak() > RATE_OF_A_THREAD_MAX * f64::from(threads) {
+        return Err(Failure::Usage(format!(
+            "--rate {rate}: {threads} threads cannot send as much, nor can any machine; a thread may be asked for up to {}M/s \
+             (-t gives more of them)",
+            RATE_OF_A_THREAD_MAX / 1e6
         )));
     }
     Ok(Some(Open {

@@ -124,6 +124,16 @@ impl Rate {
         }
     }
 
+    /// The highest that is asked for at any time.
+    pub(crate) fn peak(&self) -> f64 {
+        match self {
+            Self::Constant(rate) => *rate,
+            Self::Ramp(from, to) => from.max(*to),
+            Self::Steps(rates) => rates.iter().copied().fold(0.0, f64::max),
+            Self::Part(_) => 0.0,
+        }
+    }
+
     /// The warm-up, which has the rate that the window begins with, and the window.
     fn legs(&self, warmup: Duration, window: Duration) -> Vec<Leg> {
         let (warmup, window) = (warmup.as_secs_f64(), window.as_secs_f64());

@@ -1,6 +1,9 @@
 //! Whether an open loop sent what it should have, and if not, who was to blame.
 
-use crate::{duration, plan::Plan, record::OpenTally, report::units::latency, run::Outcome};
+use crate::{
+    duration, plan::Plan, record::OpenTally, report::units::latency, run::Outcome,
+    worker::QUEUE_MAX,
+};
 
 /// A schedule counts as held when at least this part of what was due was sent and is not overdue.
 const HELD: f64 = 0.99;
@@ -88,14 +91,19 @@ fn reasons(plan: &Plan, outcome: &Outcome, open: &OpenTally) -> Vec<String> {
     if outcome.connected == 0 {
         return reasons;
     }
-    if open.shed > 0
-        && let Some(deadline) = plan.open.as_ref().and_then(|open| open.deadline)
-    {
-        reasons.push(format!(
-            "{} requests were dropped after they had waited for more than {}",
-            open.shed,
-            duration::display(deadline)
-        ));
+    if open.shed > 0 {
+        let deadline = plan.open.as_ref().and_then(|open| open.deadline);
+        reasons.push(match deadline {
+            Some(deadline) => format!(
+                "{} requests were dropped after they had waited for more than {}",
+                open.shed,
+                duration::display(deadline)
+            ),
+            None => format!(
+                "{} requests were dropped because {QUEUE_MAX} others were waiting already; ask for less (--rate)",
+                open.shed
+            ),
+        });
     }
     if outcome.ledger.queued_at_end + open.waited + open.shed > 0 {
         let room = u64::from(plan.connections) * u64::from(plan.depth);

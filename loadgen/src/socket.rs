@@ -5,8 +5,7 @@ use crate::{
     mismatch::{Difference, Kind, Place},
     record::Record,
     rng::Rng,
-    target::Target,
-    template::Template,
+    template::{Handshake, Template},
     trouble::Trouble,
 };
 use std::collections::VecDeque;
@@ -30,6 +29,8 @@ pub(crate) struct Upgrade {
     /// What its answer is checked against. All connections of a run have the same one, as those of the arena's
     /// generator have; that one has the same in every run.
     pub key: Key,
+    /// Subprotocols that are offered.
+    pub protocols: Vec<String>,
     echo: Echo,
     /// Whether messages that answer nothing are what the run is for.
     pub pushes: bool,
@@ -47,22 +48,24 @@ enum Echo {
 
 impl Upgrade {
     /// For connections that carry this message.
-    pub(crate) fn new(target: &Target, message: &Template, pushes: bool, rng: &mut Rng) -> Self {
+    pub(crate) fn new(
+        handshake: Handshake,
+        message: &Template,
+        pushes: bool,
+        rng: &mut Rng,
+    ) -> Self {
         let mut nonce = [0; 16];
         for part in nonce.chunks_exact_mut(8) {
             part.copy_from_slice(&rng.between(0, u64::MAX).to_le_bytes());
         }
         let key = Key::from_nonce(nonce);
-        let start = format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\n",
-            target.path, target.authority
-        );
-        let mut request = start.into_bytes();
+        let mut request = handshake.head;
         client::request_fields(&mut request, &key, &[]);
         request.extend_from_slice(b"\r\n");
         Self {
             request,
             key,
+            protocols: handshake.protocols,
             echo: match message.fixed_payload() {
                 Some(payload) => Echo::Fixed(payload),
                 None => Echo::Varying(message.payload_len()),
@@ -178,7 +181,8 @@ impl Socket {
     ) -> (Heard, usize) {
         let mut frames = joined;
         if let (false, Some(upgrade)) = (self.upgraded, record.upgrade) {
-            match client::check_answer(joined, &upgrade.key, &[]) {
+            let offered: Vec<&str> = upgrade.protocols.iter().map(String::as_str).collect();
+            match client::check_answer(joined, &upgrade.key, &offered) {
                 Ok(None) => return (Heard::default(), joined.len()),
                 Ok(Some(accepted)) => {
                     self.upgraded = true;

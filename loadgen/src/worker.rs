@@ -34,6 +34,7 @@ use std::{
 };
 use sws_ring::{BufRing, Cqe, Ring, Token, op};
 
+pub(crate) use pace::QUEUE_MAX;
 pub(crate) use stages::{SILENCE, WorkerReport};
 
 /// Longest wait for completions: how late the end of the window, a retry or a timeout may be noticed.

@@ -10,8 +10,14 @@ pub(crate) struct Requests {
     #[arg(short, long, value_name = "METHOD", conflicts_with_all = ["raw", "ws", "ws_msg"])]
     pub method: Option<String>,
 
-    /// A header field, like 'Accept: text/html'; may be given several times. Host takes the place of the URL's
-    #[arg(short = 'H', long = "header", value_name = "FIELD", conflicts_with_all = ["raw", "ws", "ws_msg"])]
+    /// A header field, like 'Accept: text/html'; may be given several times. Host takes the place of the URL's. With
+    /// WebSocket it is one of the opening handshake. Result files do not have the values of Authorization and Cookie
+    #[arg(
+        short = 'H',
+        long = "header",
+        value_name = "FIELD",
+        conflicts_with = "raw"
+    )]
     pub headers: Vec<String>,
 
     /// Body of the request, sent with its Content-Length; @FILE reads it from a file. Placeholders as in templates
@@ -26,8 +32,8 @@ pub(crate) struct Requests {
     #[arg(short = 'T', long, value_name = "TYPE", conflicts_with_all = ["raw", "ws", "ws_msg"])]
     pub content_type: Option<String>,
 
-    /// User and password, sent with every request (Basic). Result files hold the whole command line
-    #[arg(short, long, value_name = "USER:PASSWORD", conflicts_with_all = ["raw", "ws", "ws_msg"])]
+    /// User and password, sent with every request or opening handshake (Basic). Result files do not have the password
+    #[arg(short, long, value_name = "USER:PASSWORD", conflicts_with = "raw")]
     pub auth: Option<String>,
 
     /// Let Content-Length of every template say how long its body is; it is added where it is missing. Without it that
@@ -58,15 +64,13 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// The first flag that was given.
-    pub(crate) fn given(&self) -> Option<&'static str> {
+    /// The first flag that was given and means nothing with WebSocket.
+    pub(crate) fn only_for_http(&self) -> Option<&'static str> {
         let flags = [
             (self.method.is_some(), "--method"),
-            (!self.headers.is_empty(), "--header"),
             (self.body.is_some(), "--body"),
             (self.body_file.is_some(), "--body-file"),
             (self.content_type.is_some(), "--content-type"),
-            (self.auth.is_some(), "--auth"),
             (self.fix_length, "--fix-length"),
             (self.rotate.is_some(), "--rotate"),
             (self.urls.is_some(), "--urls"),

@@ -32,6 +32,12 @@ impl Pending {
     pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
         let failure =
             |error: io::Error| Failure::Usage(format!("cannot write {}: {error}", path.display()));
+        if path == Path::new("-") {
+            return Err(Failure::Usage(
+                "cannot write a file named -: /dev/stdout is the standard output, ./- such a file"
+                    .into(),
+            ));
+        }
         // Where a symbolic link points to is what is replaced.
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.into());
         let place = match fs::metadata(&real) {

@@ -1,6 +1,6 @@
 //! Which run this is, and the files that it leaves.
 
-use super::{DerivedFiles, Host, Options, Pending, RunFile};
+use super::{DerivedFiles, Host, Options, Pending, RunFile, secret};
 use crate::{calibration::Limits, clock, error::Failure, plan::Plan};
 use clap::{ArgMatches, Command};
 use std::{
@@ -69,9 +69,10 @@ impl Session {
                 "{}-{name}-{random:04x}",
                 humantime::format_rfc3339_seconds(now)
             ),
-            argv: env::args_os()
-                .map(|arg| arg.to_string_lossy().into_owned())
-                .collect(),
+            argv: secret::without(
+                env::args_os().map(|arg| arg.to_string_lossy().into_owned()),
+                matches,
+            ),
             config: config(command, matches),
             labels: options.labels.iter().cloned().collect(),
             limits: Limits::of(plan, &host),

@@ -10,7 +10,7 @@ use crate::{
     socket::Upgrade,
     split::Share,
     target::Target,
-    template::{Feed, Form, Setup, Template},
+    template::{Feed, Form, Handshake, Setup, Template},
 };
 use std::{fs, path::Path, sync::Arc};
 
@@ -78,8 +78,9 @@ impl Requests {
         let target = Target::from_url(url, Route::new(args))?;
         match spoken(args, &target)? {
             Some(text) => {
+                let handshake = handshake(args, &target, setup)?;
                 let pushes = args.hold.ws_mode == Some(WsMode::Push);
-                message(target, text, pushes, setup, seed)
+                message(target, handshake, text, pushes, setup, seed)
             }
             None => from_flags(args, target, setup),
         }
@@ -113,13 +114,14 @@ impl Requests {
 
 /// The message, when WebSocket is spoken: because of a flag, or because the URL says so.
 fn spoken<'a>(args: &'a Args, target: &Target) -> Result<Option<&'a str>, Failure> {
-    if !target.websocket {
-        return Ok(args.message());
+    let message = args.message();
+    if !target.websocket && message.is_none() {
+        return Ok(None);
     }
     match args.only_for_http() {
-        None => Ok(Some(args.message().unwrap_or(ARENA_MESSAGE))),
+        None => Ok(Some(message.unwrap_or(ARENA_MESSAGE))),
         Some(flag) => Err(Failure::Usage(format!(
-            "{flag}: it is of no use with WebSocket; write the URL with http or https instead of ws or wss"
+            "{flag}: it is of no use with WebSocket; for HTTP write the URL with http or https, and no flag of --ws"
         ))),
     }
 }
@@ -138,15 +140,30 @@ fn feeds(args: &Args, share: Share) -> Result<Vec<Arc<Feed>>, Failure> {
     Ok(feeds)
 }
 
+/// What connections ask for before they carry messages.
+fn handshake(args: &Args, target: &Target, setup: &Setup<'_>) -> Result<Handshake, Failure> {
+    let handshake = Form::new(&args.request)?.handshake(&target.authority, &target.path)?;
+    let head = Template::new("-H".into(), &handshake.head, setup)?;
+    if head.is_static() {
+        Ok(handshake)
+    } else {
+        Err(Failure::Usage(
+            "no placeholders can be in the opening handshake of WebSocket (the URL and -H): all connections send the same"
+                .into(),
+        ))
+    }
+}
+
 fn message(
     target: Target,
+    handshake: Handshake,
     text: &str,
     pushes: bool,
     setup: &Setup<'_>,
     seed: u64,
 ) -> Result<Requests, Failure> {
     let message = Template::message(target.path.clone(), text, setup)?;
-    let upgrade = Upgrade::new(&target, &message, pushes, &mut Rng::new(seed, u64::MAX));
+    let upgrade = Upgrade::new(handshake, &message, pushes, &mut Rng::new(seed, u64::MAX));
     Ok(Requests {
         upgrade: Some(upgrade),
         ..Requests::of(target, vec![message], Rotate::Conn, &[1])?

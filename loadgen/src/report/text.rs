@@ -371,7 +371,7 @@ fn checked(out: &mut impl Write, plan: &Plan, outcome: &Outcome) -> io::Result<(
 
 /// What the verdict rests on, in brackets.
 fn facts(verdict: &Verdict) -> String {
-    let law = verdict.law.and_then(Law::ratio);
+    let law = verdict.law.and_then(Law::judged);
     let steady = match verdict.steady {
         Some(true) => "steady",
         Some(false) => "drifting",

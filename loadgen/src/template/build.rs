@@ -106,6 +106,44 @@ impl Form {
     }
 }
 
+/// What stands before the fields that every opening handshake of WebSocket has.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    /// The request line and fields.
+    pub head: Vec<u8>,
+    /// Subprotocols that are offered in it.
+    pub protocols: Vec<String>,
+}
+
+impl Form {
+    /// The begin of an opening handshake (RFC 6455 §4.1).
+    pub(crate) fn handshake(&self, authority: &str, path: &str) -> Result<Handshake, Failure> {
+        const OWN: [&str; 6] = [
+            "connection",
+            "upgrade",
+            "sec-websocket-key",
+            "sec-websocket-version",
+            "sec-websocket-accept",
+            "sec-websocket-extensions",
+        ];
+        let mut protocols = Vec::new();
+        for (name, value) in &self.fields {
+            if OWN.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+                return Err(Failure::Usage(format!(
+                    "-H '{name}': the opening handshake of WebSocket has its own, or none"
+                )));
+            }
+            if name.eq_ignore_ascii_case("sec-websocket-protocol") {
+                protocols.extend(value.split(',').map(|one| one.trim().to_owned()));
+            }
+        }
+        let mut head = self.request(authority, path);
+        // What ends the head comes behind the other fields.
+        head.truncate(head.len() - b"\r\n".len());
+        Ok(Handshake { head, protocols })
+    }
+}
+
 fn body(flags: &Requests) -> Result<Option<Vec<u8>>, Failure> {
     let read = |flag: &str, path: &std::path::Path| {
         fs::read(path).map(Some).map_err(|error| {
@@ -236,6 +274,7 @@ mod tests {
             (&["-B", "x", "-D", "y"], "--body-file"),
             (&["--raw", "x", "-H", "A: b"], "--raw"),
             (&["--ws", "-m", "PUT"], "--ws"),
+            (&["--ws", "--raw", "x", "-H", "A: b"], "--raw"),
         ] {
             let error = form(flags).unwrap_err();
             assert!(error.contains(part), "{flags:?}: {error}");

@@ -22,7 +22,7 @@ use sws_proto::{
     ws::{Mask, Opcode, encode, mask},
 };
 
-pub(crate) use build::Form;
+pub(crate) use build::{Form, Handshake};
 pub(crate) use feed::{Feed, FeedFlag};
 pub(crate) use value::Draw;
 

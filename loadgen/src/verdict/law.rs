@@ -21,8 +21,9 @@ pub(crate) struct Law {
     /// The sum of both over what connections had room for; 1 when nothing is missing.
     #[serde(skip)]
     ratio: Option<f64>,
+    /// Whether it says anything if that is not 1.
     #[serde(skip)]
-    is_broken: bool,
+    can_break: bool,
 }
 
 impl Law {
@@ -42,16 +43,14 @@ impl Law {
         let is_known = plan.think.is_none() && room > 0.0 && answers > 0;
         let ratio = is_known.then(|| rounded((waited + slots.own as f64) / room, 1e4));
         let may_judge = answers >= ANSWERS_MIN && no_loss(outcome);
-        let is_broken = ratio.is_some_and(|ratio| {
-            let is_short = ratio < 1.0 - TOLERANCE && fills_its_room(plan, outcome);
-            may_judge && (ratio > 1.0 + TOLERANCE || is_short)
-        });
+        let can_break =
+            may_judge && (fills_its_room(plan, outcome) || ratio.is_some_and(|ratio| ratio > 1.0));
         Some(Self {
             connections_up_mean: rounded(mean(slots.up as f64), 1e3),
             in_flight_mean: rounded(mean(waited), 1e3),
             turnaround_mean: rounded(mean(slots.own as f64), 1e3),
             ratio,
-            is_broken,
+            can_break,
         })
     }
 
@@ -60,9 +59,15 @@ impl Law {
         self.ratio
     }
 
+    /// The same where it had to be 1.
+    pub(crate) fn judged(self) -> Option<f64> {
+        self.ratio.filter(|_| self.can_break)
+    }
+
     /// What to say when it does not hold.
     pub(crate) fn complaint(&self, plan: &Plan) -> Option<String> {
-        let ratio = self.ratio.filter(|_| self.is_broken)?;
+        let is_off = |ratio: &f64| (ratio - 1.0).abs() > TOLERANCE;
+        let ratio = self.judged().filter(is_off)?;
         Some(format!(
             "Little's law does not hold: by rate and latency {:.1} requests were in flight on average (and {:.1} about to be \
              sent), but {:.1} connections with {} each were up, which is {:.0}% off; do not believe the latencies",

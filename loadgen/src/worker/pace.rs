@@ -11,6 +11,9 @@ use crate::{
 };
 use std::collections::VecDeque;
 
+/// Requests of one thread that may wait; those beyond are dropped, so that a rate out of reach does not take all memory.
+pub(crate) const QUEUE_MAX: usize = 1 << 24;
+
 /// What is due when, and what is free.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -62,7 +65,11 @@ impl Pace {
         while self.next <= until {
             tally.due += 1;
             tally.lag.record(now.saturating_sub(self.next), 1);
-            self.queue.push_back(self.next);
+            if self.queue.len() < QUEUE_MAX {
+                self.queue.push_back(self.next);
+            } else {
+                tally.shed += 1;
+            }
             self.left -= 1;
             self.advance();
         }

@@ -214,5 +214,8 @@ fn places_that_cannot_be_written_are_named_before_anything_is_sent() {
         assert_eq!(output.code, Some(2), "{output:?}");
         assert!(output.stderr.contains("/no/such/folder/file"), "{output:?}");
     }
+    let output = run(&[&server.url(), "-d", "5s", "-o", "-"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("/dev/stdout"), "{output:?}");
     assert_eq!(server.connections(), 0);
 }

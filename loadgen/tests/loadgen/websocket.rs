@@ -406,6 +406,48 @@ fn handshakes_that_are_answered_wrongly() {
 }
 
 #[test]
+fn fields_of_the_command_line_are_in_the_handshake_and_passwords_not_in_the_result() {
+    let server = Server::start(|connection| {
+        let request = connection.request()?;
+        let head = String::from_utf8(request.clone()).unwrap();
+        let has = |line: &str| head.contains(&format!("\r\n{line}\r\n"));
+        let answer = accepting(&request);
+        if has("Authorization: Basic dTpwdw==") && has("Host: elsewhere") && has("Cookie: c=1") {
+            let chosen = "Sec-WebSocket-Protocol: b\r\n\r\n";
+            connection.write(answer.trim_end().as_bytes())?;
+            connection.write(format!("\r\n{chosen}").as_bytes())?;
+        }
+        loop {
+            let (_, payload) = connection.frame()?;
+            connection.write(&frame(TEXT, &payload))?;
+        }
+    });
+    let fields = ["-H", "Host: elsewhere", "-H", "Cookie: c=1", "-a", "u:pw"];
+    let protocols = ["-H", "Sec-WebSocket-Protocol: a, b"];
+    let report = valid(&server, &[&fields[..], &protocols].concat());
+    let argv = report["argv"].to_string();
+    assert!(
+        argv.contains("u:***") && argv.contains("Cookie: ***"),
+        "{argv}"
+    );
+    assert!(!argv.contains("pw") && !argv.contains("c=1"), "{argv}");
+
+    for (args, part) in [
+        (["-H", "Upgrade: x"], "has its own"),
+        (["-H", "X: {UUID}"], "placeholders"),
+        (["-m", "PUT"], "--ws"),
+    ] {
+        let output = run(&[&[server.url().as_str(), "--ws"], &args[..]].concat());
+        assert_eq!(output.code, Some(2), "{output:?}");
+        assert!(output.stderr.contains(part), "{}", output.stderr);
+    }
+    let url = server.url();
+    let output = run(&[&url, "--ws-mode", "push", "-m", "PUT"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("--method"), "{}", output.stderr);
+}
+
+#[test]
 fn handshakes_that_are_not_answered() {
     let server = Server::start(|connection| connection.request().map(drop));
     let (report, output) = measure(&server, &[]);
