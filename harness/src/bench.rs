@@ -8,6 +8,7 @@ mod counts;
 pub mod cpus;
 pub mod environment;
 pub mod fit;
+pub mod flame;
 pub mod load;
 pub mod measure;
 pub mod record;

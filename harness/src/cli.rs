@@ -106,6 +106,11 @@ struct Benchmark {
     /// Without it everything is scaled to this machine.
     #[arg(long, conflicts_with_all = ["quick", "time"])]
     arena: bool,
+    /// Measure nothing and draw where the CPU time of one entry goes under one
+    /// profile: a flame graph in results/flame. Needs perf; --duration is how
+    /// long it samples (5).
+    #[arg(long, conflicts_with_all = ["quick", "time", "rounds", "arena"])]
+    flamegraph: bool,
     /// Minutes for validation and measurements; building comes on top. Decides
     /// rounds, measured time and connection counts. [default: 15, quick 3]
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=1440))]
@@ -294,7 +299,7 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
     }
     let mode = Mode::choose(options.place.docker, options.place.native)?;
     let data = make_data(root)?;
-    let outcome = bench::run(&bench::Plan {
+    let plan = bench::Plan {
         root,
         entries,
         profiles,
@@ -312,7 +317,14 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
         port: options.place.port,
         ready_within: Duration::from_secs(options.place.ready_within),
         seed: fresh_seed(),
-    })?;
+    };
+    if options.flamegraph {
+        let drawn = bench::flame::run(&plan)?;
+        println!("stacks: {}", drawn.folded.display());
+        println!("graph:  {}", drawn.svg.display());
+        return Ok(0);
+    }
+    let outcome = bench::run(&plan)?;
     if outcome.passed > 0 {
         println!("charts: {}", pages::write_page(root)?.display());
     }
