@@ -106,10 +106,15 @@ struct Benchmark {
     /// Without it everything is scaled to this machine.
     #[arg(long, conflicts_with_all = ["quick", "time"])]
     arena: bool,
+    /// Tune this host as HttpArena's scripts do (backlogs, socket buffers, ports,
+    /// MTU of lo, governor, page cache) and put everything back at the end, also
+    /// after Ctrl-C. Needs root.
+    #[arg(long)]
+    tune_host: bool,
     /// Measure nothing and draw where the CPU time of one entry goes under one
     /// profile: a flame graph in results/flame. Needs perf; --duration is how
     /// long it samples (5).
-    #[arg(long, conflicts_with_all = ["quick", "time", "rounds", "arena"])]
+    #[arg(long, conflicts_with_all = ["quick", "time", "rounds", "arena", "tune_host"])]
     flamegraph: bool,
     /// Minutes for validation and measurements; building comes on top. Decides
     /// rounds, measured time and connection counts. [default: 15, quick 3]
@@ -312,6 +317,7 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
             * options.time.unwrap_or(if options.quick { 3 } else { 15 }),
         connections: &options.conns,
         quick: options.quick,
+        tune_host: options.tune_host,
         arena: options.arena,
         data: &data,
         port: options.place.port,
