@@ -8,6 +8,7 @@ mod counts;
 pub mod cpus;
 pub mod environment;
 pub mod fit;
+pub mod flame;
 pub mod load;
 pub mod measure;
 pub mod record;
@@ -18,6 +19,7 @@ pub mod sample;
 pub mod schedule;
 mod site;
 pub mod stats;
+pub mod tune;
 pub mod units;
 
 use crate::entries::Entry;
@@ -56,6 +58,8 @@ pub struct Plan<'a> {
     pub quick: bool,
     /// Time for everything but building.
     pub budget: Duration,
+    /// Tune the host for as long as it takes.
+    pub tune_host: bool,
     /// The arena's way of measuring, whatever the machine.
     pub arena: bool,
     /// The generated data folder.
@@ -89,11 +93,17 @@ pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
     let counts = Counts::of_this_machine(&cpus);
     counts.check(plan.connections)?;
     check_profiles(plan)?;
+    let tuned = match plan.tune_host {
+        true => Some(tune::this_host()?),
+        false => None,
+    };
     let generator = fit::generator(plan.root)?;
     println!("{}", cpus.described());
     let start = Instant::now();
     let mut outcome = Outcome::default();
-    let mut record = Record::new(environment::of_this_machine(plan.root, &cpus));
+    let mut environment = environment::of_this_machine(plan.root, &cpus);
+    environment["tuned"] = json!(tuned.as_ref().map(|tuned| &tuned.lines));
+    let mut record = Record::new(environment);
     let (entries, building) = fit::fit_entries(plan, &mut outcome, &mut record);
     let groups = if plan.arena {
         record.plan(plan.described("arena"), false);

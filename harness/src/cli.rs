@@ -106,6 +106,16 @@ struct Benchmark {
     /// Without it everything is scaled to this machine.
     #[arg(long, conflicts_with_all = ["quick", "time"])]
     arena: bool,
+    /// Tune this host as HttpArena's scripts do (backlogs, socket buffers, ports,
+    /// MTU of lo, governor, page cache) and put everything back at the end, also
+    /// after Ctrl-C. Needs root.
+    #[arg(long)]
+    tune_host: bool,
+    /// Measure nothing and draw where the CPU time of one entry goes under one
+    /// profile: a flame graph in results/flame. Needs perf; --duration is how
+    /// long it samples (5).
+    #[arg(long, conflicts_with_all = ["quick", "time", "rounds", "arena", "tune_host"])]
+    flamegraph: bool,
     /// Minutes for validation and measurements; building comes on top. Decides
     /// rounds, measured time and connection counts. [default: 15, quick 3]
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=1440))]
@@ -294,7 +304,7 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
     }
     let mode = Mode::choose(options.place.docker, options.place.native)?;
     let data = make_data(root)?;
-    let outcome = bench::run(&bench::Plan {
+    let plan = bench::Plan {
         root,
         entries,
         profiles,
@@ -307,12 +317,20 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
             * options.time.unwrap_or(if options.quick { 3 } else { 15 }),
         connections: &options.conns,
         quick: options.quick,
+        tune_host: options.tune_host,
         arena: options.arena,
         data: &data,
         port: options.place.port,
         ready_within: Duration::from_secs(options.place.ready_within),
         seed: fresh_seed(),
-    })?;
+    };
+    if options.flamegraph {
+        let drawn = bench::flame::run(&plan)?;
+        println!("stacks: {}", drawn.folded.display());
+        println!("graph:  {}", drawn.svg.display());
+        return Ok(0);
+    }
+    let outcome = bench::run(&plan)?;
     if outcome.passed > 0 {
         println!("charts: {}", pages::write_page(root)?.display());
     }

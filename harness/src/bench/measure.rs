@@ -204,7 +204,7 @@ fn window(report: &Report) -> (f64, f64) {
 }
 
 /// A generator at work.
-struct Loading {
+pub(super) struct Loading {
     process: Process,
     start: Instant,
     output: TempFolder,
@@ -212,13 +212,17 @@ struct Loading {
 }
 
 /// A generator that is done.
-struct Loaded {
-    report: Result<Report, String>,
+pub(super) struct Loaded {
+    pub(super) report: Result<Report, String>,
     track: Track,
 }
 
 impl Loading {
-    fn start(setting: &Setting<'_>, window: Duration, server: Option<u32>) -> Result<Self, Error> {
+    pub(super) fn start(
+        setting: &Setting<'_>,
+        window: Duration,
+        server: Option<u32>,
+    ) -> Result<Self, Error> {
         let ours = setting.generator.ours;
         let requests = setting.data.join("requests");
         let run = Run {
@@ -256,7 +260,7 @@ impl Loading {
     }
 
     /// Waits for the end, taking readings meanwhile.
-    fn finish(mut self, mut server: Option<&mut Track>) -> Loaded {
+    pub(super) fn finish(mut self, mut server: Option<&mut Track>) -> Loaded {
         let mut track = Track::new(self.process.id(), self.start);
         let mut ended = None;
         while ended.is_none() && self.start.elapsed() < self.limit {
