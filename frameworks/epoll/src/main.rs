@@ -21,6 +21,7 @@ use std::{process::ExitCode, sync::Arc, thread};
 
 use entry_kit::{
     data::Datasets,
+    db,
     settings::{Settings, pin, wait_for_signal},
 };
 
@@ -43,10 +44,12 @@ fn serve() -> Result<(), String> {
     eprintln!("epoll: port {}, {} threads", settings.port, listeners.len());
     for (cpu, listener) in settings.cpus.into_iter().zip(listeners) {
         let app = App::new(Arc::clone(&datasets));
+        let data_dir = settings.data_dir.clone();
         thread::Builder::new()
             .name(format!("worker-{}", cpu.id))
             .spawn(move || {
                 pin(cpu);
+                db::open_for_thread(&data_dir);
                 let ended = Worker::new(listener, app).and_then(|mut worker| worker.run());
                 if let Err(error) = ended {
                     eprintln!("epoll: worker stopped: {error}");
