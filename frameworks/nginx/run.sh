@@ -28,6 +28,12 @@ configure() {
     if [[ $files == unlimited ]]; then
         files=1048576
     fi
+    # nginx takes its pid file along when it ends; what it leaves otherwise goes now.
+    for state in target/*/; do
+        if [[ -d $state && ! -e $state/nginx.pid && -z $(find "$state" -maxdepth 0 -mmin -1) ]]; then
+            rm -rf "$state"
+        fi
+    done
     state="$PWD/target/$port"
     mkdir -p "$state"
     sed -e "s|@MODULES@|$modules|" -e "s|@WORKERS@|$(nproc)|" -e "s|@FILES@|$files|" \

@@ -2,11 +2,14 @@
 //! they serve and in nothing else: the datasets and the lists made of them, the
 //! database, query parameters, gzip, and what `run.sh start` is given.
 
+#[cfg(feature = "hyper")]
+pub mod connections;
 pub mod data;
 #[cfg(feature = "sqlite")]
 pub mod db;
 pub mod gzip;
 pub mod query;
 pub mod settings;
-#[cfg(feature = "websocket")]
+pub mod threads;
+#[cfg(feature = "hyper")]
 pub mod websocket;

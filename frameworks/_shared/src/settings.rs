@@ -1,4 +1,4 @@
-//! What `run.sh start` is given, and what every server does with it.
+//! What `run.sh start` is given, and the listeners that follow from it.
 
 use std::{
     env, io,
@@ -7,10 +7,6 @@ use std::{
 };
 
 pub use core_affinity::CoreId;
-use signal_hook::{
-    consts::{SIGINT, SIGTERM},
-    iterator::Signals,
-};
 use socket2::{Domain, Protocol, Socket, Type};
 
 const BACKLOG: i32 = 4096;
@@ -75,21 +71,4 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
-}
-
-/// Keeps the calling thread on `cpu`; where that is refused it runs anywhere.
-pub fn pin(cpu: CoreId) {
-    core_affinity::set_for_current(cpu);
-}
-
-/// Returns on SIGTERM or SIGINT. Without a handler the first process of a
-/// container would not end on them.
-///
-/// # Errors
-/// When the handlers cannot be installed.
-pub fn wait_for_signal() -> Result<(), String> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])
-        .map_err(|error| format!("cannot wait for signals: {error}"))?;
-    signals.forever().next();
-    Ok(())
 }

@@ -21,20 +21,14 @@ use actix_web::{
     rt::System,
     web::{Data, PayloadConfig},
 };
-use entry_kit::{data::Datasets, db, settings::Settings};
+use entry_kit::{data::Datasets, db, settings::Settings, threads};
 
 const BACKLOG: u32 = 4096;
 /// Seconds that open connections have after SIGTERM.
 const FAREWELL: u64 = 1;
 
 fn main() -> ExitCode {
-    match serve() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            eprintln!("actix: {reason}");
-            ExitCode::FAILURE
-        }
-    }
+    threads::exit_code("actix", serve())
 }
 
 fn serve() -> Result<(), String> {

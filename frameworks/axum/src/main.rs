@@ -9,44 +9,22 @@
 //! Environment: `PORT` (8080) and `DATA_DIR` (`/data`).
 
 mod routes;
-mod worker;
 
-use std::{process::ExitCode, sync::Arc, thread};
+use std::{process::ExitCode, sync::Arc};
 
-use entry_kit::{
-    data::Datasets,
-    db,
-    settings::{Settings, pin, wait_for_signal},
-};
+use entry_kit::{connections, data::Datasets, db, settings::Settings, threads};
+use hyper_util::service::TowerToHyperService;
 
 fn main() -> ExitCode {
-    match serve() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            eprintln!("axum: {reason}");
-            ExitCode::FAILURE
-        }
-    }
+    threads::exit_code("axum", serve())
 }
 
 fn serve() -> Result<(), String> {
     let settings = Settings::from_environment()?;
-    let routes = routes::router(Arc::new(Datasets::load(&settings.data_dir)));
-    let listeners = settings.listeners()?;
-    eprintln!("axum: port {}, {} threads", settings.port, listeners.len());
-    for (cpu, listener) in settings.cpus.into_iter().zip(listeners) {
-        let (routes, data_dir) = (routes.clone(), settings.data_dir.clone());
-        thread::Builder::new()
-            .name(format!("worker-{}", cpu.id))
-            .spawn(move || {
-                pin(cpu);
-                db::open_for_thread(&data_dir);
-                if let Err(error) = worker::run(listener, routes) {
-                    eprintln!("axum: worker stopped: {error}");
-                    std::process::exit(1);
-                }
-            })
-            .map_err(|error| format!("cannot start a thread: {error}"))?;
-    }
-    wait_for_signal()
+    let data_dir = settings.data_dir.clone();
+    let routes = routes::router(Arc::new(Datasets::load(&data_dir)));
+    threads::serve_on_all("axum", settings, move |listener| {
+        db::open_for_thread(&data_dir);
+        connections::run(listener, TowerToHyperService::new(routes.clone()))
+    })
 }

@@ -17,43 +17,23 @@ mod routes;
 mod websocket;
 mod worker;
 
-use std::{process::ExitCode, sync::Arc, thread};
+use std::{process::ExitCode, sync::Arc};
 
-use entry_kit::{
-    data::Datasets,
-    settings::{Settings, pin, wait_for_signal},
-};
+use entry_kit::{data::Datasets, db, settings::Settings, threads};
 
 use crate::{routes::App, worker::Worker};
 
 fn main() -> ExitCode {
-    match serve() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            eprintln!("epoll: {reason}");
-            ExitCode::FAILURE
-        }
-    }
+    threads::exit_code("epoll", serve())
 }
 
 fn serve() -> Result<(), String> {
     let settings = Settings::from_environment()?;
-    let datasets = Arc::new(Datasets::load(&settings.data_dir));
-    let listeners = settings.listeners()?;
-    eprintln!("epoll: port {}, {} threads", settings.port, listeners.len());
-    for (cpu, listener) in settings.cpus.into_iter().zip(listeners) {
+    let data_dir = settings.data_dir.clone();
+    let datasets = Arc::new(Datasets::load(&data_dir));
+    threads::serve_on_all("epoll", settings, move |listener| {
+        db::open_for_thread(&data_dir);
         let app = App::new(Arc::clone(&datasets));
-        thread::Builder::new()
-            .name(format!("worker-{}", cpu.id))
-            .spawn(move || {
-                pin(cpu);
-                let ended = Worker::new(listener, app).and_then(|mut worker| worker.run());
-                if let Err(error) = ended {
-                    eprintln!("epoll: worker stopped: {error}");
-                    std::process::exit(1);
-                }
-            })
-            .map_err(|error| format!("cannot start a thread: {error}"))?;
-    }
-    wait_for_signal()
+        Worker::new(listener, app)?.run()
+    })
 }

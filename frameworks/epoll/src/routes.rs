@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use entry_kit::{
     data::{self, Datasets, Item, List},
+    db,
     gzip::{self, Level},
     query,
 };
 
 use crate::{
-    answer::{Answer, Clock, JSON, Manner, TEXT},
+    answer::{Answer, Clock, JSON, Manner, OK, TEXT},
     body::{Body, Broken, Framing},
     head::{Head, Method, Refusal},
     websocket,
@@ -150,7 +151,7 @@ impl App {
         let path = head.path;
         let known = matches!(
             path,
-            "/baseline11" | "/pipeline" | "/json" | "/compression" | "/upload" | "/ws"
+            "/baseline11" | "/pipeline" | "/json" | "/compression" | "/db" | "/upload" | "/ws"
         ) || path.starts_with("/json/");
         if !known {
             let answer = Answer::new("404 Not Found", TEXT, b"no such resource");
@@ -174,7 +175,23 @@ impl App {
                 let sum = digits.format(query::sum(Some(head.query)));
                 Answer::text(sum.as_bytes()).put(out, &self.clock, manner);
             }
+            "/db" => self.database(head, manner, out),
             _ => self.list(head, manner, out),
+        }
+    }
+
+    fn database(&self, head: &Head<'_>, manner: Manner, out: &mut Vec<u8>) {
+        match db::list(Some(head.query)) {
+            Ok(body) => Answer::new(OK, JSON, &body).put(out, &self.clock, manner),
+            Err(db::Refusal::Query(reason)) => {
+                let answer = Answer::new("400 Bad Request", TEXT, reason.as_bytes());
+                answer.put(out, &self.clock, manner);
+            }
+            Err(db::Refusal::Failed) => {
+                let reason = b"the query failed";
+                let answer = Answer::new("500 Internal Server Error", TEXT, reason);
+                answer.put(out, &self.clock, manner);
+            }
         }
     }
 
@@ -199,7 +216,7 @@ impl App {
         let packed = gzip::wanted(head.values("accept-encoding"))
             .then(|| gzip::compress(level, &body))
             .flatten();
-        let mut answer = Answer::new(crate::answer::OK, JSON, packed.as_deref().unwrap_or(&body));
+        let mut answer = Answer::new(OK, JSON, packed.as_deref().unwrap_or(&body));
         answer.fields = if packed.is_some() {
             "Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
         } else {

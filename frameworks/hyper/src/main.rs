@@ -8,44 +8,24 @@
 //! Environment: `PORT` (8080) and `DATA_DIR` (`/data`).
 
 mod routes;
-mod worker;
 
-use std::{process::ExitCode, sync::Arc, thread};
+use std::{process::ExitCode, sync::Arc};
 
-use entry_kit::{
-    data::Datasets,
-    db,
-    settings::{Settings, pin, wait_for_signal},
-};
+use entry_kit::{connections, data::Datasets, db, settings::Settings, threads};
+use hyper::service::service_fn;
 
 fn main() -> ExitCode {
-    match serve() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            eprintln!("hyper: {reason}");
-            ExitCode::FAILURE
-        }
-    }
+    threads::exit_code("hyper", serve())
 }
 
 fn serve() -> Result<(), String> {
     let settings = Settings::from_environment()?;
-    let datasets = Arc::new(Datasets::load(&settings.data_dir));
-    let listeners = settings.listeners()?;
-    eprintln!("hyper: port {}, {} threads", settings.port, listeners.len());
-    for (cpu, listener) in settings.cpus.into_iter().zip(listeners) {
-        let (datasets, data_dir) = (Arc::clone(&datasets), settings.data_dir.clone());
-        thread::Builder::new()
-            .name(format!("worker-{}", cpu.id))
-            .spawn(move || {
-                pin(cpu);
-                db::open_for_thread(&data_dir);
-                if let Err(error) = worker::run(listener, datasets) {
-                    eprintln!("hyper: worker stopped: {error}");
-                    std::process::exit(1);
-                }
-            })
-            .map_err(|error| format!("cannot start a thread: {error}"))?;
-    }
-    wait_for_signal()
+    let data_dir = settings.data_dir.clone();
+    let datasets = Arc::new(Datasets::load(&data_dir));
+    threads::serve_on_all("hyper", settings, move |listener| {
+        db::open_for_thread(&data_dir);
+        let datasets = Arc::clone(&datasets);
+        let service = service_fn(move |request| routes::answer(request, Arc::clone(&datasets)));
+        connections::run(listener, service)
+    })
 }
