@@ -79,6 +79,9 @@ fn section(saved: &Saved, profile: &str, cells: &[Cell]) -> Markup {
                     (thousands(cell.connections.into())) " connections"
                     @if let Some(figures) = cell.figures.first() { span.soft { " " (figures.generation) } }
                 }
+                @if !cell.is_of_one_run() {
+                    p.soft { "These figures are of several runs: a ratio holds for its own run, rates of different ones compare badly." }
+                }
                 (table(saved, cell))
                 .charts {
                     (figures::curves(saved, cell))
@@ -141,7 +144,7 @@ fn row(figures: &Figures, colour: usize, most: f64) -> Markup {
                 @if let Some(ratio) = ratio { (format!("{:.2} ({:.2}\u{2013}{:.2})", ratio.value, ratio.low, ratio.high)) }
                 @else { "-" }
             }
-            td.text { @if limited { "generator at its limit" } @else if let Some(ratio) = ratio { (ratio.verdict) } }
+            td.text { @if limited { "generator at its limit" } @else if let (Some(ratio), Some(against)) = (ratio, against) { (verdict(ratio, &against.base)) } }
             (number(figures.server_cpu_us_per_request, |us| format!("{us:.2}")))
             (number(percentile("p50"), latency))
             @match percentile("p99") {
@@ -152,6 +155,15 @@ fn row(figures: &Figures, colour: usize, most: f64) -> Markup {
             (number(figures.peak_memory_bytes, |bytes| format!("{:.1} MiB", bytes / 1_048_576.0)))
             (number(figures.errors_total.map(|count| count as f64), |count| thousands(count as u64)))
         }
+    }
+}
+
+/// `slower than sws`; without the base where nothing is decided.
+fn verdict(ratio: &Ratio, base: &str) -> String {
+    if decided(ratio) {
+        format!("{} than {base}", ratio.verdict)
+    } else {
+        ratio.verdict.clone()
     }
 }
 

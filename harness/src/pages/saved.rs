@@ -106,6 +106,15 @@ pub(super) struct RunCell {
     pub(super) entries: Vec<Figures>,
 }
 
+impl Cell {
+    /// Whether all figures were measured together.
+    pub(super) fn is_of_one_run(&self) -> bool {
+        self.figures
+            .windows(2)
+            .all(|pair| pair[0].run == pair[1].run)
+    }
+}
+
 impl Figures {
     /// The median rate, or the best where only that is known.
     pub(super) fn rate(&self) -> f64 {
