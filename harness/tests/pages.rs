@@ -22,7 +22,7 @@ const HOSTILE: &str = "<img src=x onerror=document.title=1>&\"'";
 const ENTRIES: [&str; 3] = ["sws", "hyper", "raw-epoll"];
 
 fn figures(entry: &str, rps: u64) -> Value {
-    let round = |rps: u64| json!({"rps": rps, "latency_us": {"p50": 90, "p99": 400.5, "p99.9": 2000, "max": 9000}, "invalid": null});
+    let round = |rps: u64| json!({"rps": rps, "latency_us": {"p50": 90, "p99": 400.5, "p99.9": 2000, "max": 9000}, "foreign_cores": 0.1, "invalid": null});
     let against = json!({"base": "sws", "pairs": 2, "generator_limited": false,
         "rps": {"value": 0.5, "low": 0.45, "high": 0.55, "verdict": "slower"}});
     json!({"entry": entry, "run": "02", "framework": HOSTILE, "rps": rps + 10, "rps_median": rps, "generation": HOSTILE,
@@ -133,12 +133,15 @@ fn figures_of_several_runs_are_marked() {
     };
     assert_eq!(marks(pages()), (0, false));
     let mut later = figures("hyper", 100);
+    later["rounds"][0]["foreign_cores"] = json!(0.9);
     later["run"] = json!("03");
     later["against"]["base"] = json!("raw-epoll");
     let path = root.path().join("results/json/512/hyper.json");
     fs::write(path, later.to_string()).unwrap();
     let (page, table) = pages();
     assert!(page.contains("slower than raw-epoll"));
+    let others = "Other processes used up to 0.5 of the measured CPUs";
+    assert_eq!(page.matches(others).count(), 1);
     assert!(
         table.contains("| json | 512 | 900 | 100 | 10,000 (**0.50**"),
         "{table}"
