@@ -29,6 +29,13 @@ else
     echo 'skipped: shellcheck is not installed'
 fi
 
+step 'workflows'
+if command -v actionlint > /dev/null; then
+    actionlint
+else
+    echo 'skipped: actionlint is not installed (a test of the harness looks at the workflows as well)'
+fi
+
 step 'tests'
 if ! command -v chromium > /dev/null && command -v apt-get > /dev/null && [ "$(id -u)" = 0 ]; then
     { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; } > /dev/null 2>&1 || true

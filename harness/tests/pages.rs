@@ -22,10 +22,10 @@ const HOSTILE: &str = "<img src=x onerror=document.title=1>&\"'";
 const ENTRIES: [&str; 3] = ["sws", "hyper", "raw-epoll"];
 
 fn figures(entry: &str, rps: u64) -> Value {
-    let round = |rps: u64| json!({"rps": rps, "latency_us": {"p50": 90, "p99": 400.5, "p99.9": 2000, "max": 9000}, "invalid": null});
+    let round = |rps: u64| json!({"rps": rps, "latency_us": {"p50": 90, "p99": 400.5, "p99.9": 2000, "max": 9000}, "foreign_cores": 0.1, "invalid": null});
     let against = json!({"base": "sws", "pairs": 2, "generator_limited": false,
         "rps": {"value": 0.5, "low": 0.45, "high": 0.55, "verdict": "slower"}});
-    json!({"entry": entry, "framework": HOSTILE, "rps": rps + 10, "rps_median": rps, "generation": HOSTILE,
+    json!({"entry": entry, "run": "02", "framework": HOSTILE, "rps": rps + 10, "rps_median": rps, "generation": HOSTILE,
         "latency_us_median": {"p50": 90, "p99": 400.5, "p99_9": 2000}, "server_cpu_us_per_request": 5.25,
         "peak_memory_bytes": 3_145_728, "errors_total": 0, "engine_said": HOSTILE,
         "against": if entry == "sws" { Value::Null } else { against },
@@ -113,6 +113,40 @@ fn without_results_nothing_is_written() {
         );
     }
     assert!(!root.path().join("results").exists());
+}
+
+/// Who was measured later has another base, or another machine's load.
+#[test]
+fn figures_of_several_runs_are_marked() {
+    let root = results();
+    let pages = || {
+        command(root.path(), &["page"]).expect_code(0);
+        let page = fs::read_to_string(root.path().join("results/index.html")).unwrap();
+        (page, command(root.path(), &["table"]).stdout)
+    };
+    let marks = |(page, table): (String, String)| {
+        let page = page.matches("These figures are of several runs").count();
+        (
+            page,
+            table.contains("Not all figures of a line are of one run"),
+        )
+    };
+    assert_eq!(marks(pages()), (0, false));
+    let mut later = figures("hyper", 100);
+    later["rounds"][0]["foreign_cores"] = json!(0.9);
+    later["run"] = json!("03");
+    later["against"]["base"] = json!("raw-epoll");
+    let path = root.path().join("results/json/512/hyper.json");
+    fs::write(path, later.to_string()).unwrap();
+    let (page, table) = pages();
+    assert!(page.contains("slower than raw-epoll"));
+    let others = "Other processes used up to 0.5 of the measured CPUs";
+    assert_eq!(page.matches(others).count(), 1);
+    assert!(
+        table.contains("| json | 512 | 900 | 100 | 10,000 (**0.50**"),
+        "{table}"
+    );
+    assert_eq!(marks((page, table)), (1, true));
 }
 
 /// Runs in the page itself, in a frame of a given width; the answer is handed

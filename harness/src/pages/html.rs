@@ -10,6 +10,9 @@ const SCRIPT: &str = include_str!("sort.js");
 /// Nothing from elsewhere, whatever a name in a result file tries.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
+/// CPUs used by others from which on rates say little.
+const FOREIGN_MAX: f64 = 0.2;
+
 /// The page.
 pub(super) fn page(saved: &Saved) -> String {
     let page = html! {
@@ -79,6 +82,12 @@ fn section(saved: &Saved, profile: &str, cells: &[Cell]) -> Markup {
                     (thousands(cell.connections.into())) " connections"
                     @if let Some(figures) = cell.figures.first() { span.soft { " " (figures.generation) } }
                 }
+                @if !cell.is_of_one_run() {
+                    p.soft { "These figures are of several runs: a ratio holds for its own run, rates of different ones compare badly." }
+                }
+                @if cell.foreign_cores() > FOREIGN_MAX {
+                    p.soft { (format!("Other processes used up to {:.1} of the measured CPUs: compare CPU per request, not rates.", cell.foreign_cores())) }
+                }
                 (table(saved, cell))
                 .charts {
                     (figures::curves(saved, cell))
@@ -89,12 +98,13 @@ fn section(saved: &Saved, profile: &str, cells: &[Cell]) -> Markup {
     }
 }
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "entry",
     "req/s",
     "ratio",
     "verdict",
     "server \u{b5}s/req",
+    "\u{b5}s ratio",
     "p50",
     "p99",
     "p99.9",
@@ -137,12 +147,10 @@ fn row(figures: &Figures, colour: usize, most: f64) -> Markup {
             td { span class=(chart::class(colour)) aria-hidden="true" { "\u{25a0} " } (figures.entry) }
             td data-key=(figures.rate()) { (thousands(figures.rate() as u64)) }
             td.text { (chart::bar(colour, figures.rate(), figures.range(), most)) }
-            td data-key=(key(ratio.map(|ratio| ratio.value))) class=[ratio.filter(|ratio| decided(ratio)).map(|_| "yes")] {
-                @if let Some(ratio) = ratio { (format!("{:.2} ({:.2}\u{2013}{:.2})", ratio.value, ratio.low, ratio.high)) }
-                @else { "-" }
-            }
-            td.text { @if limited { "generator at its limit" } @else if let Some(ratio) = ratio { (ratio.verdict) } }
+            (interval(ratio))
+            td.text { @if limited { "generator at its limit" } @else if let (Some(ratio), Some(against)) = (ratio, against) { (verdict(ratio, &against.base)) } }
             (number(figures.server_cpu_us_per_request, |us| format!("{us:.2}")))
+            (interval(against.and_then(|against| against.server_cpu_us_per_request.as_ref())))
             (number(percentile("p50"), latency))
             @match percentile("p99") {
                 Some(us) => (number(Some(us), latency)),
@@ -152,6 +160,30 @@ fn row(figures: &Figures, colour: usize, most: f64) -> Markup {
             (number(figures.peak_memory_bytes, |bytes| format!("{:.1} MiB", bytes / 1_048_576.0)))
             (number(figures.errors_total.map(|count| count as f64), |count| thousands(count as u64)))
         }
+    }
+}
+
+/// A ratio with its interval, bold if that excludes 1.
+fn interval(ratio: Option<&Ratio>) -> Markup {
+    let text = |ratio: &Ratio| {
+        format!(
+            "{:.2} ({:.2}\u{2013}{:.2})",
+            ratio.value, ratio.low, ratio.high
+        )
+    };
+    html! {
+        td data-key=(key(ratio.map(|ratio| ratio.value))) class=[ratio.filter(|ratio| decided(ratio)).map(|_| "yes")] {
+            (ratio.map_or_else(|| "-".into(), text))
+        }
+    }
+}
+
+/// `slower than sws`; without the base where nothing is decided.
+fn verdict(ratio: &Ratio, base: &str) -> String {
+    if decided(ratio) {
+        format!("{} than {base}", ratio.verdict)
+    } else {
+        ratio.verdict.clone()
     }
 }
 

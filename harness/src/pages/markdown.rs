@@ -18,7 +18,7 @@ pub(super) fn summary(saved: &Saved) -> String {
             thousands(cell.connections.into())
         );
         for name in &names {
-            text += &format!(" {} |", figure(cell, name));
+            text += &format!(" {} |", figure(cell, name, saved.base()));
         }
         text.push('\n');
     }
@@ -30,6 +30,9 @@ pub(super) fn summary(saved: &Saved) -> String {
         );
     }
     text += ".\n";
+    if !saved.cells.iter().all(Cell::is_of_one_run) {
+        text += "Not all figures of a line are of one run; ratios are.\n";
+    }
     if let Some(run) = saved.runs.last() {
         text += &format!("{}\n", measured(run));
     }
@@ -47,18 +50,22 @@ fn columns(saved: &Saved) -> Vec<&str> {
     names
 }
 
-fn figure(cell: &Cell, name: &str) -> String {
+fn figure(cell: &Cell, name: &str, base: Option<&str>) -> String {
     let Some(figures) = cell.figures.iter().find(|figures| figures.entry == name) else {
         return "-".into();
     };
-    format!("{}{}", thousands(figures.rate() as u64), ratio(figures))
+    format!(
+        "{}{}",
+        thousands(figures.rate() as u64),
+        ratio(figures, base)
+    )
 }
 
-fn ratio(figures: &Figures) -> String {
-    let ratio = figures
-        .against
-        .as_ref()
-        .and_then(|against| against.rps.as_ref());
+/// A ratio to another base than the table's is left out.
+fn ratio(figures: &Figures, base: Option<&str>) -> String {
+    let against = figures.against.as_ref();
+    let against = against.filter(|against| Some(against.base.as_str()) == base);
+    let ratio = against.and_then(|against| against.rps.as_ref());
     let Some(ratio) = ratio else {
         return String::new();
     };

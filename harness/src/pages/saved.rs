@@ -1,6 +1,7 @@
 //! Result files as far as pages show them. Fields that only some versions write
 //! are optional; unknown ones are passed over.
 
+use crate::bench::stats::median;
 use crate::error::{Context, Error};
 use crate::profiles;
 use serde::Deserialize;
@@ -76,6 +77,8 @@ pub(super) struct Round {
     pub(super) rps: f64,
     /// By percentile: `p50`, `p99_9` or `p99.9`, `max`.
     pub(super) latency_us: BTreeMap<String, f64>,
+    /// CPUs that others used meanwhile.
+    pub(super) foreign_cores: f64,
     pub(super) invalid: Option<String>,
 }
 
@@ -104,6 +107,22 @@ pub(super) struct RunCell {
     pub(super) profile: String,
     pub(super) connections: u32,
     pub(super) entries: Vec<Figures>,
+}
+
+impl Cell {
+    /// Whether all figures were measured together.
+    pub(super) fn is_of_one_run(&self) -> bool {
+        self.figures
+            .windows(2)
+            .all(|pair| pair[0].run == pair[1].run)
+    }
+
+    /// The most CPUs that processes of others used, of any entry's median.
+    pub(super) fn foreign_cores(&self) -> f64 {
+        let of =
+            |figures: &Figures| median(figures.valid().map(|round| round.foreign_cores).collect());
+        self.figures.iter().map(of).fold(0.0, f64::max)
+    }
 }
 
 impl Figures {
@@ -143,16 +162,6 @@ impl Figures {
             .collect();
         curve.sort_by(|one, two| one.0.total_cmp(&two.0));
         curve
-    }
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    let middle = numbers.len() / 2;
-    match numbers.as_slice() {
-        [] => 0.0,
-        list if list.len().is_multiple_of(2) => f64::midpoint(list[middle - 1], list[middle]),
-        list => list[middle],
     }
 }
 
