@@ -7,7 +7,7 @@ set -euo pipefail
 fuzz_seconds="${1:-60}"
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-step() { printf '\n=== %s\n' "$*"; }
+step() { printf '\n=== %s (after %d s)\n' "$*" "$SECONDS"; }
 
 step 'format'
 cargo fmt --all --check
