@@ -46,6 +46,8 @@ pub struct Plan<'a> {
     pub entries: Vec<Entry>,
     /// Rows of the profile table.
     pub profiles: Vec<&'static Profile>,
+    /// They were not named: a quick run may spare some of them.
+    pub all_profiles: bool,
     /// Where entries run.
     pub mode: &'a Mode,
     /// Runs per cell; what the time allows when not given.
@@ -154,7 +156,7 @@ fn alternate<'a>(
     clock: Clock,
 ) -> Result<Vec<Vec<Cell<'a>>>, Error> {
     let cpus = Split::of_this_machine();
-    let task = Task {
+    let mut task = Task {
         budget: plan.budget,
         spent: clock.spent(),
         runs_all: runs(&counts.cells(plan, true), entries),
@@ -164,8 +166,14 @@ fn alternate<'a>(
         window: plan.window,
         whole_seconds: !generator.ours,
     };
-    let schedule = Schedule::choose(&task);
-    let todo = counts.cells(plan, schedule.all_counts);
+    let mut schedule = Schedule::choose(&task);
+    let mut todo = counts.cells(plan, schedule.all_counts);
+    if plan.quick && plan.all_profiles && !schedule.fits(&task) {
+        say_what_is_spared(&todo);
+        todo.retain(|(profile, _)| !profile.quick_spares);
+        task.runs_one = runs(&todo, entries);
+        schedule = Schedule::choose(&task);
+    }
     if schedule.all_counts && plan.connections.is_empty() {
         counts.say_what_is_left_out(&plan.profiles);
     }
@@ -200,6 +208,16 @@ fn check_profiles(plan: &Plan<'_>) -> Result<(), Error> {
             row.name
         ))),
     }
+}
+
+fn say_what_is_spared(todo: &[(&'static Profile, u32)]) {
+    let spared = todo.iter().filter(|(profile, _)| profile.quick_spares);
+    let mut names: Vec<&str> = spared.map(|(profile, _)| profile.name).collect();
+    names.dedup();
+    println!(
+        "not enough time for all profiles: {} left out; without --quick, or named, they are measured",
+        names.join(", ")
+    );
 }
 
 /// Runs that one round takes.

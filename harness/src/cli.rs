@@ -308,6 +308,7 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
         root,
         entries,
         profiles,
+        all_profiles: names.is_empty(),
         mode: &mode,
         rounds: options.rounds,
         window: options

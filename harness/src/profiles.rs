@@ -88,6 +88,9 @@ pub struct Profile {
     pub local_connections: &'static [u32],
     /// The one count of a quick run.
     pub quick_connections: u32,
+    /// Left out of a quick run of all profiles when time is short: others of
+    /// them load the same parts of a server.
+    pub quick_spares: bool,
     /// Answers other than 2xx, and closed connections, belong to the load.
     pub expects_errors: bool,
     /// How templates add up in the result file: field and template count, in
@@ -110,6 +113,7 @@ const ROW: Profile = Profile {
     arena_connections: &[512, 4096],
     local_connections: LIGHT,
     quick_connections: 512,
+    quick_spares: false,
     expects_errors: false,
     split: &[],
 };
@@ -153,6 +157,7 @@ pub const TABLE: &[Profile] = &[
     },
     Profile {
         name: "compression",
+        quick_spares: true,
         area: Area::Compression,
         load: Load::Raw(&["json-gzip"]),
         arena_connections: &[4096, 16384],
@@ -162,6 +167,7 @@ pub const TABLE: &[Profile] = &[
     },
     Profile {
         name: "mixed",
+        quick_spares: true,
         area: Area::Mixed,
         load: Load::Raw(&[
             "get",
@@ -190,6 +196,7 @@ pub const TABLE: &[Profile] = &[
     },
     Profile {
         name: "noisy",
+        quick_spares: true,
         area: Area::Noisy,
         load: Load::Raw(&[
             "get",

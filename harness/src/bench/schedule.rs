@@ -26,6 +26,13 @@ pub struct Task {
     pub whole_seconds: bool,
 }
 
+impl Task {
+    /// Rounds that can decide something.
+    fn enough(&self) -> u32 {
+        self.rounds.unwrap_or(if self.quick { 3 } else { 5 })
+    }
+}
+
 /// What follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
@@ -49,16 +56,18 @@ impl Schedule {
     pub fn choose(task: &Task) -> Self {
         let left = task.budget.saturating_sub(task.spent);
         let ways = Self::ways(task);
-        let enough = |way: &&Self| {
-            let wanted = task.rounds.unwrap_or(if task.quick { 3 } else { 5 });
-            way.round * wanted <= left
-        };
+        let enough = |way: &&Self| way.round * task.enough() <= left;
         let shortest = Self::way(task, false, Duration::from_secs(1));
         ways.iter()
             .find(enough)
             .or_else(|| ways.last())
             .copied()
             .unwrap_or(shortest)
+    }
+
+    /// Whether there is time for enough rounds.
+    pub fn fits(&self, task: &Task) -> bool {
+        self.round * task.enough() <= task.budget.saturating_sub(task.spent)
     }
 
     /// From the most thorough to the shortest.
@@ -162,6 +171,7 @@ mod tests {
         let most = Schedule::choose(&task(2000, 720));
         assert_eq!((most.all_counts, most.window.as_millis()), (false, 500));
         assert_eq!(most.rounds(14 * MINUTE), 3);
+        assert!(many.fits(&task(200, 72)) && !most.fits(&task(2000, 720)));
     }
 
     #[test]
