@@ -108,13 +108,18 @@ EOF
 node() {
     local image="$1" suite="$2"
     make_one "debian:$suite-slim"
-    docker build --quiet --network "$(build_network)" --tag "$image" - > "$work/build.log" 2>&1 << EOF ||
+    mkdir -p "$work/node"
+    [[ -f $certificates ]] && cp "$certificates" "$work/node/ca-certificates.crt"
+    cat > "$work/node/Dockerfile" << EOF
 FROM debian:$suite-slim
 RUN apt-get update -qq \\
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm ca-certificates \\
  && rm -rf /var/lib/apt/lists/*
+COPY ca-certificates.cr[t] /etc/ssl/certs/
+ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 LABEL sws.stand-in="debootstrap and Debian's nodejs"
 EOF
+    docker build --quiet --network "$(build_network)" --tag "$image" "$work/node" > "$work/build.log" 2>&1 ||
         fail "the stand-in for $image could not be built: $(tail -n 3 "$work/build.log")"
 }
 
