@@ -3,6 +3,7 @@
 pub(crate) mod cgroup;
 pub(crate) mod cpu;
 pub(crate) mod limits;
+pub(crate) mod pressure;
 
 use std::{fs, path::Path};
 

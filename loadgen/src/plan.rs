@@ -334,8 +334,7 @@ fn open(args: &Args) -> Result<Option<Open>, Failure> {
     let threads = args.threads.min(args.connections);
     if rate.peak() > RATE_OF_A_THREAD_MAX * f64::from(threads) {
         return Err(Failure::Usage(format!(
-            "--rate {rate}: {threads} threads cannot send as much, nor can any machine; a thread may be asked for up to {}M/s \
-             (-t gives more of them)",
+            "--rate {rate}: no machine sends as much with -t {threads}; a thread may be asked for up to {}M/s",
             RATE_OF_A_THREAD_MAX / 1e6
         )));
     }

@@ -69,15 +69,6 @@ pub(crate) fn one_of_each_core(allowed: &[usize], siblings: &[Vec<usize>]) -> Ve
     lowest.map(|(cpu, _)| *cpu).collect()
 }
 
-/// `some avg10` of a file in /proc/pressure: percent of the time that somebody waited.
-pub(crate) fn pressure(text: &str) -> Option<f64> {
-    let some = text.lines().find_map(|line| line.strip_prefix("some "))?;
-    let average = some
-        .split_whitespace()
-        .find_map(|field| field.strip_prefix("avg10="))?;
-    average.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,10 +103,6 @@ mod tests {
     fn averages() {
         assert_eq!(load("3.94 2.03 1.58 3/131 6854\n"), Some(3.94));
         assert_eq!(load(""), None);
-        let text =
-            "some avg10=49.31 avg60=68.34 avg300=31.13 total=3\nfull avg10=0.00 avg60=0 total=0\n";
-        assert_eq!(pressure(text), Some(49.31));
-        assert_eq!(pressure("full avg10=1.0"), None);
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use rustls::{AlertDescription, CertificateError, Error};
 
+/// The server shows a certificate that is there to sign others.
+const AUTHORITY: &str = "certificate: that of an authority";
+
 /// Why a connection ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -48,6 +51,7 @@ impl Fault {
         let said = match error {
             // Its name says it all.
             Error::AlertReceived(_) => String::new(),
+            _ if kind == AUTHORITY => String::new(),
             error => error.to_string(),
         };
         let parts = [said.as_str(), advice];
@@ -81,6 +85,12 @@ fn certificate(error: &CertificateError) -> (&'static str, &'static str) {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             ("certificate: not for servers", "")
         }
+        // The verifier's own errors come as text only.
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => (
+            AUTHORITY,
+            "`openssl req -x509` makes such ones unless it is told -addext basicConstraints=critical,CA:FALSE; do not check \
+             it with -k",
+        ),
         _ => ("certificate: not acceptable", ""),
     }
 }

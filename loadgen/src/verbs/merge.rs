@@ -35,6 +35,14 @@ pub(crate) struct Args {
 
 /// Does it; the exit status is that of the gates.
 pub(crate) fn merge(args: &Args) -> Result<u8, Failure> {
+    let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let output = real(&args.output);
+    if args.files.iter().any(|path| real(path) == output) {
+        return Err(Failure::Usage(format!(
+            "-o {}: it is one of the workers' files, which would be lost; name another one",
+            args.output.display()
+        )));
+    }
     let files = args.files.iter().map(|path| RunFile::read(path));
     let mut files: Vec<RunFile> = files.collect::<Result<_, _>>()?;
     let together = belong::check(&mut files)?;

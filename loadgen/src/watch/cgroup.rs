@@ -1,6 +1,10 @@
 //! Control groups, version 2: found by path or by a process in them, and read (Linux, cgroup-v2.rst).
 
-use super::{host, proc};
+use super::host;
+use crate::machine::{
+    cgroup::{counter, group, quota},
+    cpu::list,
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -61,8 +65,7 @@ impl Cgroup {
     /// That of a process.
     pub(super) fn of(pid: u32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-        let path = text.lines().find_map(|line| line.strip_prefix("0::/"))?;
-        let path = mount()?.join(path);
+        let path = mount()?.join(group(&text, "")?.trim_start_matches('/'));
         path.is_dir().then_some(Self { path })
     }
 
@@ -97,11 +100,7 @@ impl Cgroup {
 
     pub(super) fn cpu(&self) -> Option<Cpu> {
         let text = fs::read_to_string(self.path.join("cpu.stat")).ok()?;
-        let micros = |name: &str| {
-            let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-            let (_, value) = lines.find(|(this, _)| *this == name)?;
-            Some(Duration::from_micros(value.trim().parse().ok()?))
-        };
+        let micros = |name: &str| counter(&text, name).map(Duration::from_micros);
         Some(Cpu {
             used: micros("usage_usec")?,
             user: micros("user_usec")?,
@@ -134,19 +133,12 @@ impl Cgroup {
     /// CPUs that the group may use, as far as it is confined to some.
     pub(super) fn cpus(&self) -> Vec<usize> {
         let text = fs::read_to_string(self.path.join("cpuset.cpus.effective"));
-        proc::list(&text.unwrap_or_default())
+        list(&text.unwrap_or_default()).unwrap_or_default()
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
-}
-
-/// `cpu.max`: microseconds, or `max`, in a period.
-fn quota(text: &str) -> Option<f64> {
-    let (quota, period) = text.trim().split_once(' ')?;
-    let (quota, period): (f64, f64) = (quota.parse().ok()?, period.parse().ok()?);
-    (period > 0.0).then(|| quota / period)
 }
 
 /// Where groups of version 2 are mounted: not always at the usual place.
@@ -163,13 +155,6 @@ fn mount() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn limits_are_in_cpus() {
-        assert_eq!(quota("150000 100000\n"), Some(1.5));
-        assert_eq!(quota("max 100000\n"), None);
-        assert_eq!(quota(""), None);
-    }
 
     #[test]
     fn what_is_no_group_is_explained() {

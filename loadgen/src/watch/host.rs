@@ -1,7 +1,10 @@
 //! What the whole machine, and its network, went through during the window. Counters of the kernel since boot; reports
 //! have their differences.
 
-use crate::clock::{self, Nanos};
+use crate::{
+    clock::{self, Nanos},
+    machine::{cpu::Times, pressure::Pressure},
+};
 use serde::Serialize;
 use std::{fs, path::Path};
 
@@ -9,8 +12,7 @@ use std::{fs, path::Path};
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reading {
     at: Nanos,
-    /// Ticks of all CPUs, and those that the hypervisor gave to others.
-    ticks: Option<(u64, u64)>,
+    times: Option<Times>,
     /// Microseconds in which some task waited.
     cpu: Option<u64>,
     memory: Option<u64>,
@@ -32,9 +34,7 @@ impl Reading {
     pub(super) fn now() -> Self {
         Self {
             at: clock::now(),
-            ticks: fs::read_to_string("/proc/stat")
-                .ok()
-                .and_then(|text| ticks(&text)),
+            times: Times::read(),
             cpu: pressure(Path::new("/proc/pressure/cpu")),
             memory: pressure(Path::new("/proc/pressure/memory")),
             io: pressure(Path::new("/proc/pressure/io")),
@@ -45,15 +45,10 @@ impl Reading {
         let micros = self.at.saturating_sub(earlier.at) as f64 / 1e3;
         let part =
             |now: Option<u64>, before: Option<u64>| share(now?.saturating_sub(before?), micros);
-        let steal = || {
-            let ((all, stolen), (all_before, stolen_before)) = (self.ticks?, earlier.ticks?);
-            share(
-                stolen.saturating_sub(stolen_before),
-                all.saturating_sub(all_before) as f64,
-            )
-        };
+        let times = self.times.zip(earlier.times);
+        let stolen = times.and_then(|(now, before)| Some(now.since(before)?.1));
         HostUse {
-            steal: steal(),
+            steal: stolen.and_then(|part| rounded(part, 1.0)),
             psi_cpu_some: part(self.cpu, earlier.cpu),
             psi_memory_some: part(self.memory, earlier.memory),
             psi_io_some: part(self.io, earlier.io),
@@ -63,25 +58,16 @@ impl Reading {
 
 /// A part of 1, in steps that a reader can take in.
 pub(super) fn share(part: u64, whole: f64) -> Option<f64> {
-    (whole > 0.0).then(|| ((part as f64 / whole).min(1.0) * 1e4).round() / 1e4)
+    rounded(part as f64, whole)
 }
 
-/// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal; guest time is part of user.
-fn ticks(text: &str) -> Option<(u64, u64)> {
-    let line = text.lines().next()?.strip_prefix("cpu ")?;
-    let numbers: Vec<u64> = line
-        .split_whitespace()
-        .take(8)
-        .map_while(|number| number.parse().ok())
-        .collect();
-    Some((numbers.iter().sum(), *numbers.get(7)?))
+fn rounded(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| ((part / whole).min(1.0) * 1e4).round() / 1e4)
 }
 
 /// Microseconds of "some" in a PSI file.
 pub(super) fn pressure(path: &Path) -> Option<u64> {
-    let text = fs::read_to_string(path).ok()?;
-    let line = text.lines().find(|line| line.starts_with("some"))?;
-    line.rsplit_once("total=")?.1.trim().parse().ok()
+    Some(Pressure::parse(&fs::read_to_string(path).ok()?)?.total)
 }
 
 /// Counters of a network namespace, and of the machine's network cards, which the namespaces share. Of a reading: since
@@ -158,20 +144,19 @@ mod tests {
         assert_eq!(counter(text, "TcpExt:", "Nothing"), None);
         assert_eq!(column("00 0000000a 01\n00 00000001 02\n", 1), Some(11));
         assert_eq!(column("", 1), None);
-        assert_eq!(ticks("cpu  1 2 3 4 5 6 7 8 9 9\ncpu0 1\n"), Some((36, 8)));
     }
 
     #[test]
     fn differences_are_parts_of_the_time() {
         let before = Reading {
             at: 1_000_000_000,
-            ticks: Some((100, 10)),
+            times: Times::parse("cpu 90 0 0 0 0 0 0 10"),
             cpu: Some(500),
             ..Reading::default()
         };
         let after = Reading {
             at: 2_000_000_000,
-            ticks: Some((300, 20)),
+            times: Times::parse("cpu 190 0 0 90 0 0 0 20"),
             cpu: Some(250_500),
             ..before
         };

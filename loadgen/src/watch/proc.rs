@@ -1,5 +1,6 @@
 //! What `/proc` says of a process (proc_pid_stat(5), proc_pid_status(5)).
 
+use crate::machine::cpu;
 use std::{collections::BTreeSet, fs, str::SplitWhitespace};
 
 /// The parts of `stat` that are used.
@@ -83,7 +84,8 @@ pub(super) fn threads(pid: u32, cpus: &mut BTreeSet<usize>) -> Vec<(u32, Thread)
         cpus.extend(
             value(&text, "Cpus_allowed_list:")
                 .into_iter()
-                .flat_map(list),
+                .filter_map(cpu::list)
+                .flatten(),
         );
         let schedstat = fs::read_to_string(format!("{path}/schedstat")).ok();
         let ran = schedstat.and_then(|text| text.split_whitespace().next()?.parse().ok());
@@ -95,15 +97,6 @@ pub(super) fn threads(pid: u32, cpus: &mut BTreeSet<usize>) -> Vec<(u32, Thread)
         Some((id, thread))
     });
     threads.collect()
-}
-
-/// Numbers as the kernel lists them, like 0-3,8.
-pub(super) fn list(text: &str) -> Vec<usize> {
-    let parts = text.trim().split(',').filter_map(|part| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        Some(first.parse().ok()?..=last.parse().ok()?)
-    });
-    parts.flatten().collect()
 }
 
 /// Entries of a directory that are numbers.
@@ -170,11 +163,5 @@ mod tests {
         assert!(found.contains(&process::id()) && found.contains(&child.id()));
         child.kill().unwrap();
         child.wait().unwrap();
-    }
-
-    #[test]
-    fn lists_have_ranges() {
-        assert_eq!(list("0-2,5\n"), [0, 1, 2, 5]);
-        assert_eq!(list(""), Vec::<usize>::new());
     }
 }

@@ -225,11 +225,17 @@ fn a_quota_ends_each_connection_with_a_reset() {
         }
         Ok(())
     });
-    let (report, output) = json(&[&server.url(), "-c", "2", "-d", "300ms", "-r", "3"]);
+    let args = [&server.url(), "-c", "2", "-n", "60", "-d", "25s", "-r", "3"];
+    let (report, output) = json(&args);
     assert_eq!(output.code, Some(0), "{report:#}");
     let reconnects = number(&report["reconnects"]);
     assert!(reconnects > 2);
-    assert!(resets.load(Ordering::Relaxed) as u64 >= reconnects);
+    // The server's threads may need a moment longer.
+    let begin = Instant::now();
+    while (resets.load(Ordering::Relaxed) as u64) < reconnects {
+        assert!(begin.elapsed() < Duration::from_secs(30), "{report:#}");
+        thread::sleep(Duration::from_millis(5));
+    }
     let answers = number(&report["counts"]["whole_run"]["ok"]);
     assert!(answers.div_ceil(3) <= server.connections() as u64);
     assert_eq!(report["counts"]["lost"], 0);

@@ -171,6 +171,13 @@ fn a_run_without_answers_leaves_its_file() {
 
 #[test]
 fn a_stall_is_a_row_of_zeros() {
+    // On a slow machine the stall may come too late for a short run.
+    if !stall_is_seen("1500ms", 15) {
+        assert!(stall_is_seen("10s", 100));
+    }
+}
+
+fn stall_is_seen(duration: &str, windows: usize) -> bool {
     // The server stops for a second at its 50th request.
     let served = std::sync::atomic::AtomicUsize::new(0);
     let server = Server::start(move |connection| {
@@ -189,7 +196,7 @@ fn a_stall_is_a_row_of_zeros() {
         "-c",
         "1",
         "-d",
-        "1500ms",
+        duration,
         "--warmup",
         "0",
         "--interval",
@@ -200,10 +207,9 @@ fn a_stall_is_a_row_of_zeros() {
     assert_eq!(output.code, Some(0), "{output:?}");
     let result = read(&path);
     let rows = result["windows"].as_array().unwrap();
-    assert_eq!(rows.len(), 15);
+    assert_eq!(rows.len(), windows);
     let silent = rows.iter().filter(|row| number(&row["ok"]) == 0).count();
-    assert!(silent >= 7, "{silent}");
-    assert!(rows.iter().any(|row| number(&row["max"]) > 900_000_000));
+    silent >= 7 && rows.iter().any(|row| number(&row["max"]) > 900_000_000)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::{
     files::{histogram, read, sum},
     server::{OK, Server},
-    tool::{Output, finish, number, run, start},
+    tool::{Output, finish, number, run, start, template},
 };
 use serde_json::Value;
 use std::{
@@ -215,6 +215,17 @@ fn a_start_that_is_over_sends_nothing() {
     assert_eq!(output.code, Some(4), "{output:?}");
     assert!(output.stderr.contains("too late"), "{output:?}");
     assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn no_worker_s_file_is_overwritten() {
+    let file = template("{}");
+    let path = file.path().to_str().unwrap();
+    let same = format!("/{path}");
+    let output = run(&["merge", path, "-o", &same]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("name another one"), "{output:?}");
+    assert_eq!(fs::read_to_string(path).unwrap(), "{}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::{
     tls_server::{Authority, Identity, Settings, TLS12, TLS13, url},
     tool::{self, Output, json, json_once, number, run, template},
 };
+use rcgen::{BasicConstraints, IsCa};
 use serde_json::Value;
 use std::{
     io::Write,
@@ -179,6 +180,18 @@ fn a_certificate_for_somebody_else() {
     invalid(&report, kind, &["localhost", "example.test", "--sni"]);
     let report = valid(&server, &trust, &["--sni", "example.test"]);
     assert_eq!(report["tls"]["server_name"], "example.test");
+}
+
+#[test]
+fn a_certificate_that_is_an_authority_s_own() {
+    let authority = Authority::new();
+    let own = IsCa::Ca(BasicConstraints::Unconstrained);
+    let (trust, identity) = (authority.file(), authority.issue_as(&["localhost"], own));
+    let server = Settings::new(&identity).answering(OK);
+    let (report, output) = measure(&server, &trust, &[]);
+    assert_eq!(output.code, Some(5), "{report:#}");
+    let kind = "certificate: that of an authority";
+    invalid(&report, kind, &["openssl req", "-k"]);
 }
 
 #[test]

@@ -51,9 +51,14 @@ impl Authority {
     }
 
     pub(crate) fn issue(&self, names: &[&str]) -> Identity {
+        self.issue_as(names, IsCa::NoCa)
+    }
+
+    pub(crate) fn issue_as(&self, names: &[&str], is_ca: IsCa) -> Identity {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(names).unwrap();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.is_ca = is_ca;
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Identity { certificate, key }
     }

@@ -6,6 +6,7 @@ use crate::{
     machine::{
         cpu::{self, Times},
         line,
+        pressure::Pressure,
     },
     start_at::ClockState,
 };
@@ -43,7 +44,7 @@ pub(super) fn check() -> Vec<Finding> {
         steal(steal_part),
         load(
             read("/proc/loadavg").and_then(|text| cpu::load(&text)),
-            read("/proc/pressure/cpu").and_then(|text| cpu::pressure(&text)),
+            read("/proc/pressure/cpu").and_then(|text| Some(Pressure::parse(&text)?.average)),
             online,
         ),
         clock(ClockState::read()),
