@@ -61,14 +61,14 @@ impl Cell<'_> {
     /// The median of context switches per request: voluntary, involuntary.
     pub fn switches(&self) -> Option<[f64; 2]> {
         let of = |index: usize| {
-            let known: Option<Vec<f64>> = self
+            let known: Vec<f64> = self
                 .valid()
-                .map(|round| {
+                .filter_map(|round| {
                     let count = round.report.server?.switches.get(index).copied()?;
                     Some(count as f64 / round.report.responses.max(1) as f64)
                 })
                 .collect();
-            known.filter(|list| !list.is_empty()).map(median)
+            (!known.is_empty()).then(|| median(known))
         };
         Some([of(0)?, of(1)?])
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Starting, connecting, draining and stopping, for each run.
-const OVERHEAD: Duration = Duration::from_millis(900);
+const OVERHEAD: Duration = Duration::from_millis(500);
 
 /// What is known before the first run.
 #[derive(Debug, Clone, Copy)]
