@@ -22,7 +22,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 /// A `run.sh build` that ends with this has said what the machine has not got.
 const SKIPPED: i32 = 77;
 /// How long a server that answers may take to say what it is.
-const SAYS_WITHIN: Duration = Duration::from_millis(500);
+const SAYS_WITHIN: Duration = Duration::from_millis(100);
 /// Lines of a server's output that an error shows.
 const LAST_LINES: usize = 15;
 

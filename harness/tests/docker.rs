@@ -132,10 +132,12 @@ fn a_validation_builds_cleans_runs_and_removes() {
     );
     let name = entry.name();
     let calls = docker.calls();
-    let verbs: Vec<&str> = calls
+    let mut verbs: Vec<&str> = calls
         .iter()
         .filter_map(|call| call.split(' ').next())
         .collect();
+    // The log is asked until the server has said something, which this one does not.
+    verbs.dedup();
     assert_eq!(
         verbs,
         ["info", "build", "rm", "run", "logs", "rm"],
@@ -157,7 +159,7 @@ fn a_validation_builds_cleans_runs_and_removes() {
         "{}",
         calls[3]
     );
-    assert_eq!(calls[5], calls[2]);
+    assert_eq!(calls.last(), Some(&calls[2]));
     assert!(
         !docker.folder.path().join("pid").exists(),
         "the container still runs"
