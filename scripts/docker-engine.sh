@@ -165,6 +165,13 @@ stop() {
         rm -f "$state/no-docker0-before"
     fi
     if [[ $host != "$default" ]]; then
+        # dockerd leaves the namespace of host networks mounted.
+        local target
+        while read -r _ target _; do
+            if [[ $target == "$state"/* ]]; then
+                umount "$target" 2> /dev/null || true
+            fi
+        done < <(tac /proc/mounts)
         # What is still mounted is left alone rather than deleted through.
         grep -q " $state/" /proc/mounts || rm -rf "$state"
     fi
