@@ -77,8 +77,16 @@ own_bridge() {
 }
 
 remove_bridges() {
+    local name table rule
     if [[ -f $state/bridge ]]; then
-        ip link delete "$(cat "$state/bridge")" 2> /dev/null || true
+        name="$(cat "$state/bridge")"
+        # dockerd leaves its rules; those that name this bridge are of no use to anybody else.
+        for table in filter nat; do
+            while read -r -a rule; do
+                iptables -t "$table" -D "${rule[@]:1}" 2> /dev/null || true
+            done < <(iptables -t "$table" -S 2> /dev/null | grep -w -- "$name" || true)
+        done
+        ip link delete "$name" 2> /dev/null || true
         rm -f "$state/bridge"
     fi
     if [[ -f $state/no-docker0-before ]]; then

@@ -61,7 +61,7 @@ struct Place {
     #[arg(long)]
     native: bool,
     /// Run containers under this seccomp profile, in place of what the arena
-    /// gives them (scripts/seccomp/io_uring.json is one).
+    /// gives them (scripts/seccomp/sws.json is one).
     #[arg(long, value_name = "FILE", conflicts_with = "native")]
     seccomp: Option<PathBuf>,
     /// The server's port.
