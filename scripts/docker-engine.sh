@@ -65,6 +65,36 @@ proves_itself() {
     import_probe && docker run --rm sws-engine-probe
 }
 
+# Two engines that share docker0 give the same addresses to different containers, so one beside
+# the system's gets a bridge of its own; fails where none is wanted or none can be made.
+own_bridge() {
+    [[ $host != "$default" ]] && command -v ip > /dev/null || return 1
+    bridge="sws-br$(($$ % 100000))"
+    ip link add name "$bridge" type bridge 2> /dev/null || return 1
+    echo "$bridge" > "$state/bridge"
+    ip addr add "172.30.$(($$ % 250)).1/24" dev "$bridge" 2> /dev/null &&
+        ip link set "$bridge" up 2> /dev/null
+}
+
+remove_bridges() {
+    local name table rule
+    if [[ -f $state/bridge ]]; then
+        name="$(cat "$state/bridge")"
+        # dockerd leaves its rules; those that name this bridge are of no use to anybody else.
+        for table in filter nat; do
+            while read -r -a rule; do
+                iptables -t "$table" -D "${rule[@]:1}" 2> /dev/null || true
+            done < <(iptables -t "$table" -S 2> /dev/null | grep -w -- "$name" || true)
+        done
+        ip link delete "$name" 2> /dev/null || true
+        rm -f "$state/bridge"
+    fi
+    if [[ -f $state/no-docker0-before ]]; then
+        ip link delete docker0 2> /dev/null || true
+        rm -f "$state/no-docker0-before"
+    fi
+}
+
 ensure_cgroups() {
     if ! mountpoint -q /sys/fs/cgroup; then
         mount -t cgroup2 none /sys/fs/cgroup 2> /dev/null || true
@@ -133,7 +163,11 @@ start() {
     # mounts, then a network without bridges and packet filters.
     local sets=('' '--storage-driver=vfs' '--bridge=none --iptables=false --ip6tables=false'
         '--bridge=none --iptables=false --ip6tables=false --storage-driver=vfs')
-    ip link show docker0 > /dev/null 2>&1 || touch "$state/no-docker0-before"
+    if own_bridge; then
+        sets=("--bridge=$bridge" "--bridge=$bridge --storage-driver=vfs" "${sets[@]}")
+    elif ! ip link show docker0 > /dev/null 2>&1; then
+        touch "$state/no-docker0-before"
+    fi
     local set options why=''
     for set in "${sets[@]}"; do
         read -r -a options <<< "$set"
@@ -144,6 +178,7 @@ start() {
         why="$(reason)"
         echo "dockerd ${set:-without special options}: ${why:-no reason given}"
     done
+    remove_bridges
     skip "dockerd runs no container here: ${why:-no reason given}"
 }
 
@@ -160,11 +195,15 @@ stop() {
         stop_pid "$pid" || { echo "dockerd ($pid) did not end by itself and was killed" >&2; exit 1; }
     fi
     rm -f "$state/started"
-    if [[ -f $state/no-docker0-before ]]; then
-        ip link delete docker0 2> /dev/null || true
-        rm -f "$state/no-docker0-before"
-    fi
+    remove_bridges
     if [[ $host != "$default" ]]; then
+        # dockerd leaves the namespace of host networks mounted.
+        local target
+        while read -r _ target _; do
+            if [[ $target == "$state"/* ]]; then
+                umount "$target" 2> /dev/null || true
+            fi
+        done < <(tac /proc/mounts)
         # What is still mounted is left alone rather than deleted through.
         grep -q " $state/" /proc/mounts || rm -rf "$state"
     fi

@@ -60,6 +60,10 @@ struct Place {
     /// answers, else native.
     #[arg(long)]
     native: bool,
+    /// Run containers under this seccomp profile, in place of what the arena
+    /// gives them (scripts/seccomp/sws.json is one).
+    #[arg(long, value_name = "FILE", conflicts_with = "native")]
+    seccomp: Option<PathBuf>,
     /// The server's port.
     #[arg(long, env = "HARNESS_PORT")]
     port: Option<u16>,
@@ -216,7 +220,8 @@ fn list(root: &Path) -> Result<(), Error> {
 fn run_validate(root: &Path, options: &Validate) -> Result<u8, Error> {
     let entry = entries::named(root, &options.name)?;
     validate::known(&options.profiles)?;
-    let mode = Mode::choose(options.place.docker, options.place.native)?;
+    let mode = Mode::choose(options.place.docker, options.place.native)?
+        .confined(options.place.seccomp.as_deref())?;
     let seed = options.seed.unwrap_or_else(fresh_seed);
     println!("validating {} (--seed {seed} replays this run)", entry.name);
     let data = make_data(root)?;
@@ -302,7 +307,8 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
     if names.is_empty() {
         profiles.retain(|row| entries.iter().any(|entry| entry.lists(row.name)));
     }
-    let mode = Mode::choose(options.place.docker, options.place.native)?;
+    let mode = Mode::choose(options.place.docker, options.place.native)?
+        .confined(options.place.seccomp.as_deref())?;
     let data = make_data(root)?;
     let plan = bench::Plan {
         root,

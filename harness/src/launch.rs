@@ -21,6 +21,8 @@ const DYING: Duration = Duration::from_secs(2);
 const STOP_GRACE: Duration = Duration::from_secs(5);
 /// A `run.sh build` that ends with this has said what the machine has not got.
 const SKIPPED: i32 = 77;
+/// How long a server that answers may take to say what it is.
+const SAYS_WITHIN: Duration = Duration::from_millis(100);
 /// Lines of a server's output that an error shows.
 const LAST_LINES: usize = 15;
 
@@ -63,6 +65,22 @@ impl Mode {
                 println!("mode: native ({reason})");
                 Ok(Self::Native)
             }
+        }
+    }
+}
+
+impl Mode {
+    /// The same mode with every container under this seccomp profile.
+    ///
+    /// # Errors
+    /// A profile that cannot be read, or a mode without containers.
+    pub fn confined(self, profile: Option<&Path>) -> Result<Self, Error> {
+        match (self, profile) {
+            (mode, None) => Ok(mode),
+            (Self::Docker(docker), Some(profile)) => docker.confined(profile).map(Self::Docker),
+            (Self::Native, Some(_)) => Err(Error::environment(
+                "--seccomp is for containers, and no Docker engine answers",
+            )),
         }
     }
 }
@@ -185,7 +203,10 @@ impl Server {
         let running = match mode {
             Mode::Native => Running::Native(start_native(entry, start, scratch.path())?),
             Mode::Docker(docker) => {
-                let options = RunOptions::new(entry, start);
+                let options = RunOptions::new(entry, start, docker);
+                if let Some(note) = options.note() {
+                    println!("{note}");
+                }
                 let container = docker.run(&options)?;
                 Running::Docker {
                     docker: docker.clone(),
@@ -257,6 +278,23 @@ impl Server {
         let text = self.output();
         let line = text.lines().find(|line| line.contains(word))?;
         Some(line.trim().to_owned())
+    }
+
+    /// The last line that it printed, waited for a little: most servers say
+    /// there what they are and where they listen.
+    pub fn last_line(&self) -> Option<String> {
+        let start = Instant::now();
+        loop {
+            let printed = self.output();
+            // What comes after the last line break is still being written.
+            let line = printed
+                .rsplit_once('\n')
+                .and_then(|(lines, _)| lines.lines().last());
+            if line.is_some() || start.elapsed() >= SAYS_WITHIN {
+                return line.map(str::to_owned);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The end of what it printed, indented for a message.

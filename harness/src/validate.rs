@@ -189,6 +189,9 @@ fn run_generation(
             "{} runs on port {port} with altered data of {generation}",
             plan.entry.name
         );
+        if let Some(line) = server.last_line() {
+            println!("  | {line}");
+        }
     }
     let requests = data::folder(plan.data, generation).join("requests");
     let target = Target::new(

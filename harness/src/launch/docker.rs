@@ -1,18 +1,31 @@
-//! The Docker side of launching: argument lists and the few calls of the client.
+//! The Docker side of launching: the few calls of the client.
 
-use super::{Purpose, Start, ports};
+mod limits;
+mod options;
+
+use super::Purpose;
 use crate::cleanup::Container;
 use crate::entries::Entry;
 use crate::error::{Context, Error};
-use crate::profiles::Generation;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use limits::{Allowed, Limit};
+pub(super) use options::RunOptions;
+
+/// Each of the limits may be refused twice before the container starts without it.
+const ATTEMPTS: usize = 1 + 2 * Limit::ALL.len();
 
 /// The Docker client program.
 #[derive(Debug, Clone)]
 pub struct Docker {
     program: PathBuf,
+    /// A seccomp profile for every container, in place of what the arena gives.
+    seccomp: Option<PathBuf>,
+    /// Learnt from the first container that was refused.
+    allowed: Arc<Mutex<Allowed>>,
 }
 
 impl Docker {
@@ -21,7 +34,21 @@ impl Docker {
         let program = std::env::var_os("DOCKER").unwrap_or_else(|| OsString::from("docker"));
         Self {
             program: program.into(),
+            seccomp: None,
+            allowed: Arc::default(),
         }
+    }
+
+    /// The same client, running every container under this seccomp profile.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn confined(self, profile: &Path) -> Result<Self, Error> {
+        let refuse = |error| Error::usage(format!("--seccomp {}: {error}", profile.display()));
+        std::fs::File::open(profile).map_err(refuse)?;
+        // The client looks for it from its own folder.
+        let seccomp = Some(profile.canonicalize().map_err(refuse)?);
+        Ok(Self { seccomp, ..self })
     }
 
     fn output<I: AsRef<std::ffi::OsStr>>(
@@ -59,32 +86,82 @@ impl Docker {
             return command;
         }
         let mut command = Command::new(&self.program);
-        command
-            .args(["build", "--tag", &image(entry)])
-            .arg(&entry.folder);
+        command.args(["build", "--tag", &image(entry)]);
+        if !self.has_bridge() {
+            command.args(["--network", "host"]);
+        }
+        command.arg(&entry.folder);
         command
     }
 
     /// Removes a container of ours that an earlier run left behind.
     pub(super) fn remove_stale(&self, entry: &Entry, purpose: Purpose) {
-        // Fails when there is none, which is the usual case.
-        let _ = self.output(["rm", "--force", &container_name(entry, purpose)]);
+        self.remove(&container_name(entry, purpose));
     }
 
-    /// Starts a container in the background.
+    /// Whether the engine has the network that ports are published on. Without
+    /// it (`dockerd --bridge=none`) `--publish` does nothing, and says nothing.
+    pub(super) fn has_bridge(&self) -> bool {
+        match self.output(["network", "ls", "--format", "{{.Name}}"]) {
+            Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout)
+                .lines()
+                .any(|name| name == "bridge"),
+            _ => true,
+        }
+    }
+
+    /// Starts a container in the background, with limits as high as the engine
+    /// allows.
     pub(super) fn run(&self, options: &RunOptions) -> Result<Container, Error> {
         let container = Container::claim(&self.program, &options.name);
-        let output = self
-            .output(options.arguments())
-            .context(|| format!("run {}", self.program.display()))?;
-        if output.status.success() {
-            return Ok(container);
+        let mut reason = String::new();
+        for _ in 0..ATTEMPTS {
+            let allowed = self.allowed().clone();
+            let output = self
+                .output(options.arguments(&allowed))
+                .context(|| format!("run {}", self.program.display()))?;
+            if output.status.success() {
+                return Ok(container);
+            }
+            reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            // It was created all the same.
+            self.remove(&options.name);
+            let refused = limits::refused(&reason);
+            if refused.is_empty() {
+                break;
+            }
+            let most = self.own_limits(options);
+            for limit in refused {
+                let most = limits::hard(&most, limit);
+                println!("{}", self.allowed().lower(limit, most));
+            }
         }
-        let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         Err(Error::environment(format!(
             "docker run of {} failed: {reason}",
             options.image
         )))
+    }
+
+    fn allowed(&self) -> std::sync::MutexGuard<'_, Allowed> {
+        self.allowed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The limits that a container has when none is asked for, as in
+    /// `/proc/PID/limits`. Its hard ones are the most that the engine may set.
+    /// Where a container cannot be looked at (it ended at once, the engine is in
+    /// a virtual machine) those of this process stand in.
+    fn own_limits(&self, options: &RunOptions) -> String {
+        let _ = self.output(options.arguments(&Allowed::untouched()));
+        let pid = self.process(&options.name);
+        let read = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/limits")).ok();
+        let text = pid.and_then(|pid| read(&pid.to_string()));
+        self.remove(&options.name);
+        text.or_else(|| read("self")).unwrap_or_default()
+    }
+
+    fn remove(&self, container: &str) {
+        // Fails when there is none, which is the usual case.
+        let _ = self.output(["rm", "--force", container]);
     }
 
     fn inspect(&self, container: &str, format: &str) -> Option<String> {
@@ -130,87 +207,6 @@ fn container_name(entry: &Entry, purpose: Purpose) -> String {
     format!("httparena-{purpose}-{}", entry.name)
 }
 
-/// What decides the arguments of `docker run`.
-#[derive(Debug)]
-pub(super) struct RunOptions {
-    name: String,
-    image: String,
-    purpose: Purpose,
-    io_uring: bool,
-    port: u16,
-    cpus: Option<String>,
-    nofile: u64,
-    mounts: Vec<(PathBuf, &'static str)>,
-}
-
-impl RunOptions {
-    pub(super) fn new(entry: &Entry, start: &Start<'_>) -> Self {
-        let files: &[&'static str] = match start.generation {
-            Generation::March2026 => &["dataset.json", "dataset-large.json", "benchmark.db"],
-            Generation::April2026 => &["dataset.json"],
-        };
-        Self {
-            name: container_name(entry, start.purpose),
-            image: image(entry),
-            purpose: start.purpose,
-            io_uring: entry.meta.engine == "io_uring",
-            port: start.port,
-            cpus: start.cpus.map(cpu_list),
-            nofile: hard_nofile(),
-            mounts: files
-                .iter()
-                .map(|file| (start.data.join(file), *file))
-                .collect(),
-        }
-    }
-
-    /// Docker's default seccomp profile refuses io_uring, and rings are charged
-    /// to locked memory by older kernels; measurements run without either limit
-    /// for every entry, so that none is favoured.
-    fn arguments(&self) -> Vec<String> {
-        let mut list: Vec<String> = ["run", "--detach", "--name", &self.name]
-            .map(str::to_owned)
-            .into();
-        match self.purpose {
-            Purpose::Validate => {
-                list.extend([
-                    "--publish".into(),
-                    format!("127.0.0.1:{}:{}", self.port, ports::ARENA),
-                ]);
-            }
-            Purpose::Bench => {
-                list.extend(["--network", "host"].map(str::to_owned));
-                if self.port != ports::ARENA {
-                    list.extend(["--env".into(), format!("PORT={}", self.port)]);
-                }
-            }
-        }
-        if self.io_uring || self.purpose == Purpose::Bench {
-            list.extend(
-                [
-                    "--security-opt",
-                    "seccomp=unconfined",
-                    "--ulimit",
-                    "memlock=-1:-1",
-                ]
-                .map(str::to_owned),
-            );
-        }
-        list.extend(["--ulimit".into(), format!("nofile={0}:{0}", self.nofile)]);
-        if let Some(cpus) = &self.cpus {
-            list.extend(["--cpuset-cpus".into(), cpus.clone()]);
-        }
-        for (source, file) in &self.mounts {
-            list.extend([
-                "--volume".into(),
-                format!("{}:/data/{file}:ro", source.display()),
-            ]);
-        }
-        list.push(self.image.clone());
-        list
-    }
-}
-
 /// CPU numbers as `--cpuset-cpus` and people write them.
 pub fn cpu_list(cpus: &[usize]) -> String {
     cpus.iter()
@@ -219,81 +215,16 @@ pub fn cpu_list(cpus: &[usize]) -> String {
         .join(",")
 }
 
-/// The host's hard limit of open files; a container cannot be given "no limit".
-fn hard_nofile() -> u64 {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile)
-        .maximum
-        .unwrap_or(1_048_576)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn options(purpose: Purpose, io_uring: bool, port: u16) -> RunOptions {
-        RunOptions {
-            name: "httparena-validate-x".into(),
-            image: "httparena-x".into(),
-            purpose,
-            io_uring,
-            port,
-            cpus: None,
-            nofile: 1000,
-            mounts: vec![("/d/dataset.json".into(), "dataset.json")],
-        }
-    }
-
-    #[test]
-    fn a_validation_is_bridged_and_confined() {
-        assert_eq!(
-            options(Purpose::Validate, false, 9000).arguments(),
-            [
-                "run",
-                "--detach",
-                "--name",
-                "httparena-validate-x",
-                "--publish",
-                "127.0.0.1:9000:8080",
-                "--ulimit",
-                "nofile=1000:1000",
-                "--volume",
-                "/d/dataset.json:/data/dataset.json:ro",
-                "httparena-x",
-            ]
-        );
-    }
-
-    #[test]
-    fn io_uring_gets_its_flags() {
-        let list = options(Purpose::Validate, true, 8080).arguments().join(" ");
-        assert!(
-            list.contains("--security-opt seccomp=unconfined --ulimit memlock=-1:-1"),
-            "{list}"
-        );
-    }
-
-    #[test]
-    fn a_measurement_uses_the_host_network_without_limits() {
-        let mut options = options(Purpose::Bench, false, 8080);
-        options.cpus = Some(cpu_list(&[0, 2]));
-        let list = options.arguments().join(" ");
-        assert!(
-            list.contains("--network host --security-opt seccomp=unconfined"),
-            "{list}"
-        );
-        assert!(list.contains("--cpuset-cpus 0,2"), "{list}");
-        assert!(
-            !list.contains("--publish") && !list.contains("PORT="),
-            "{list}"
-        );
-        options.port = 9001;
-        assert!(options.arguments().join(" ").contains("--env PORT=9001"));
-    }
 
     #[test]
     fn a_missing_client_is_a_reason() {
         let docker = Docker {
             program: "/nonexistent/docker".into(),
+            seccomp: None,
+            allowed: Arc::default(),
         };
         assert!(docker.answers().unwrap_err().contains("no Docker client"));
     }
