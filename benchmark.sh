@@ -6,7 +6,7 @@
 #                  [--duration N] [--conns N,N] [--generation 2026-03|2026-04]
 #                  [--docker|--native] [--port N] [--arena] [--tune-host]
 #   ./benchmark.sh NAME PROFILE --flamegraph [--duration N] [--conns N]
-# Without arguments: every entry on the profiles of 2026-03, in 15 minutes and
+# Without arguments: every entry on the profiles of 2026-03, in 14 minutes and
 # what building takes. The first entry is the base of all ratios. --arena
 # measures as HttpArena's scripts do instead.
 # Environment: LOADGEN (the load generator's program). Exit codes: 0 all

@@ -121,7 +121,7 @@ struct Benchmark {
     #[arg(long, conflicts_with_all = ["quick", "time", "rounds", "arena", "tune_host"])]
     flamegraph: bool,
     /// Minutes for validation and measurements; building comes on top. Decides
-    /// rounds, measured time and connection counts. [default: 15, quick 3]
+    /// rounds, measured time and connection counts. [default: 14, quick 3]
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=1440))]
     time: Option<u32>,
     /// Alternating rounds. [default: what the time allows, at least 3, quick 2]
@@ -321,7 +321,7 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
             .duration
             .map(|seconds| Duration::from_secs(u64::from(seconds))),
         budget: Duration::from_secs(60)
-            * options.time.unwrap_or(if options.quick { 3 } else { 15 }),
+            * options.time.unwrap_or(if options.quick { 3 } else { 14 }),
         connections: &options.conns,
         quick: options.quick,
         tune_host: options.tune_host,
