@@ -1,10 +1,11 @@
 //! The JSON report: the keys that the arena's generator has, with their names, units and places, then ours in
 //! named objects. Times in our objects are nanoseconds.
 
+mod errors;
 mod hold;
+mod sides;
 
 use super::{
-    errors,
     mismatches::Shown,
     spectrum::{self, Point},
     stuck::ShownStuck,
@@ -13,20 +14,19 @@ use super::{
 use crate::{
     books::Books,
     checks::HeaderRule,
-    errno,
-    files::{Host, RunFile, Session},
+    files::{RunFile, Session},
     gates::Passage,
     histogram::Latencies,
     plan::Plan,
     run::Outcome,
     split::Share,
-    verdict::close_name,
     verdict::{Law, Verdict},
-    watch::{HostUse, Network, ServerUse},
     windows::Row,
 };
+use errors::{Errors, ErrorsDetail};
 use hold::Held;
 use serde::Serialize;
+use sides::{ClientUse, ServerSide};
 use std::{
     collections::BTreeMap,
     io,
@@ -154,14 +154,6 @@ struct Status {
     #[serde(rename = "5xx")]
     class_5: u64,
     other: u64,
-}
-
-/// The whole run; `timeout` counts requests, the others connections.
-#[derive(Serialize)]
-struct Errors {
-    connect: u64,
-    read: u64,
-    timeout: u64,
 }
 
 #[derive(Serialize)]
@@ -327,75 +319,6 @@ pub(crate) struct Spectrum {
     p99: u64,
     p99_9: Option<u64>,
     p99_99: Option<u64>,
-}
-
-/// Events of the whole run.
-#[derive(Serialize)]
-struct ErrorsDetail {
-    connect: BTreeMap<String, u64>,
-    closed_early: u64,
-    broken: u64,
-    send_failed: u64,
-    stuck: u64,
-    stuck_at_end: usize,
-    unsolicited: u64,
-    /// Wrong, malformed and unsolicited answers.
-    mismatches: u64,
-    malformed: BTreeMap<&'static str, u64>,
-    never_connected: u64,
-    /// All errors by what was being done, then by kind.
-    by_phase: errors::ByPhase,
-    /// Only with WebSocket.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    websocket: Option<SocketErrors>,
-    /// No errors: sends that the socket took in part, and receives that found no free buffer.
-    short_sends: u64,
-    receives_without_buffer: u64,
-}
-
-#[derive(Serialize)]
-struct SocketErrors {
-    upgrades_failed: u64,
-    upgrades_rejected: BTreeMap<String, u64>,
-    upgrades_cut: u64,
-    bad_frames: BTreeMap<&'static str, u64>,
-    wrong_opcode: u64,
-    out_of_order: u64,
-    close_frames: BTreeMap<String, u64>,
-}
-
-#[derive(Serialize)]
-struct ClientUse<'a> {
-    #[serde(flatten)]
-    host: &'a Host,
-    cpu_sec: f64,
-    user_sec: f64,
-    sys_sec: f64,
-    cpu_us_per_answer: f64,
-    busy_max: f64,
-    cpus_busy: f64,
-    /// What `calibrate` found, if it was run for such a client.
-    ceiling_rps: Option<f64>,
-    latency_floor_ns: Option<u64>,
-    cq_overflow: u64,
-    rss_bytes: u64,
-    rss_peak_bytes: u64,
-    #[serde(flatten)]
-    machine: HostUse,
-    #[serde(flatten)]
-    network: Network,
-}
-
-#[derive(Serialize)]
-struct ServerSide<'a> {
-    #[serde(flatten)]
-    used: &'a ServerUse,
-    /// What is nearest to its limit: all its CPUs, or its busiest thread.
-    saturation: Option<f64>,
-    cpu_sec: f64,
-    user_sec: Option<f64>,
-    sys_sec: Option<f64>,
-    cpu_us_per_answer: f64,
 }
 
 #[derive(Serialize)]
@@ -623,17 +546,6 @@ impl Phases {
     }
 }
 
-impl Errors {
-    fn new(outcome: &Outcome) -> Self {
-        let trouble = &outcome.trouble;
-        Self {
-            connect: trouble.connects_failed(),
-            read: trouble.read_errors(),
-            timeout: outcome.ledger.total().timed_out,
-        }
-    }
-}
-
 impl Counts {
     fn new(outcome: &Outcome) -> Self {
         let ledger = &outcome.ledger;
@@ -712,93 +624,6 @@ impl Measured {
             spectrum: Spectrum::new(latencies),
             hdr: latencies.to_base64(),
         }
-    }
-}
-
-impl ErrorsDetail {
-    fn new(plan: &Plan, outcome: &Outcome) -> Self {
-        let trouble = &outcome.trouble;
-        let connect = trouble
-            .connect
-            .iter()
-            .map(|(errno, count)| (errno::text(*errno), *count));
-        Self {
-            connect: connect.collect(),
-            closed_early: trouble.closed_early,
-            broken: trouble.broken,
-            send_failed: trouble.sends_failed(),
-            stuck: trouble.stuck,
-            stuck_at_end: outcome.silent,
-            unsolicited: trouble.unsolicited,
-            mismatches: trouble.mismatches.count,
-            malformed: trouble
-                .malformed_kinds()
-                .map(|(kind, count)| (kind.reason(), count))
-                .collect(),
-            never_connected: u64::from(plan.connections).saturating_sub(outcome.connected as u64),
-            by_phase: errors::by_phase(outcome),
-            websocket: plan.upgrade.as_ref().map(|_| SocketErrors::new(outcome)),
-            short_sends: trouble.short_sends,
-            receives_without_buffer: trouble.starved,
-        }
-    }
-}
-
-impl SocketErrors {
-    fn new(outcome: &Outcome) -> Self {
-        let trouble = &outcome.trouble;
-        let closes = trouble.close_frames.iter();
-        Self {
-            upgrades_failed: trouble.upgrades_failed(),
-            upgrades_rejected: trouble.rejected.clone(),
-            upgrades_cut: trouble.upgrades_cut,
-            bad_frames: trouble.bad_frames.clone(),
-            wrong_opcode: trouble.wrong_opcode,
-            out_of_order: trouble.out_of_order,
-            close_frames: closes
-                .map(|(code, count)| (close_name(*code), *count))
-                .collect(),
-        }
-    }
-}
-
-impl<'a> ClientUse<'a> {
-    fn new(session: &'a Session, outcome: &Outcome) -> Self {
-        let client = &outcome.client;
-        let cpu = (client.user + client.system).as_secs_f64();
-        let answers = outcome.ledger.window.answered() as f64;
-        Self {
-            host: &session.host,
-            ceiling_rps: session.limits.map(|limits| limits.ceiling_rps),
-            latency_floor_ns: session.limits.map(|limits| limits.floor_ns),
-            cpu_sec: rounded(cpu, 1e6),
-            user_sec: rounded(client.user.as_secs_f64(), 1e6),
-            sys_sec: rounded(client.system.as_secs_f64(), 1e6),
-            cpu_us_per_answer: rounded(per(cpu * 1e6, answers), 1e4),
-            busy_max: rounded(client.busiest, 1e3),
-            cpus_busy: rounded(client.cpus_busy, 1e3),
-            cq_overflow: outcome.overflows,
-            rss_bytes: outcome.watched.rss.0,
-            rss_peak_bytes: outcome.watched.rss.1,
-            machine: outcome.watched.host,
-            network: outcome.watched.network,
-        }
-    }
-}
-
-impl<'a> ServerSide<'a> {
-    fn new(outcome: &'a Outcome) -> Option<Self> {
-        let used = outcome.watched.server.as_ref()?;
-        let answers = outcome.ledger.window.answered() as f64;
-        let seconds = |time: Duration| rounded(time.as_secs_f64(), 1e6);
-        Some(Self {
-            used,
-            saturation: used.saturation(),
-            cpu_sec: seconds(used.cpu),
-            user_sec: used.user.map(seconds),
-            sys_sec: used.user.map(|user| seconds(used.cpu.saturating_sub(user))),
-            cpu_us_per_answer: rounded(per(used.cpu.as_secs_f64() * 1e6, answers), 1e4),
-        })
     }
 }
 

@@ -21,6 +21,9 @@ use std::{
 /// Less than this is too short for a sample: it is what is left of the window after the last one.
 const SAMPLE_MIN: Nanos = 20_000_000;
 
+/// A window of which less than this part was watched has figures that are too low to pass without a word.
+const COVERED: f64 = 0.95;
+
 /// Reads what the server has used.
 #[derive(Debug)]
 pub(super) struct Meter {
@@ -160,6 +163,13 @@ impl Meter {
         } else {
             span
         };
+        if wall < elapsed.as_secs_f64() * COVERED {
+            self.notes.push(format!(
+                "the server was watched for {wall:.3} s of {:.3} s only, because this program's own threads left no CPU to look \
+                 at it: its figures are too low; use fewer threads (-t)",
+                elapsed.as_secs_f64()
+            ));
+        }
         let cores = per(cpu.as_secs_f64(), wall);
         let scale = per(elapsed.as_secs_f64(), wall).min(1.0);
         let group = self.group_cpu().zip(begin.cpu);
@@ -212,4 +222,33 @@ fn threads(ids: &[u32]) -> (BTreeMap<u32, Thread>, BTreeSet<usize>) {
         .flat_map(|id| proc::threads(*id, &mut cpus))
         .collect();
     (threads, cpus)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_this_process(elapsed: Duration) -> ServerUse {
+        let mut meter = Meter::new(Server {
+            how: "test",
+            name: "this test".into(),
+            roots: vec![std::process::id()],
+            group: None,
+        });
+        meter.begin();
+        meter.end(elapsed, false)
+    }
+
+    #[test]
+    fn a_window_that_was_hardly_watched_is_said_so() {
+        let notes = of_this_process(Duration::from_secs(3600)).notes;
+        assert!(
+            notes
+                .iter()
+                .any(|note| note.contains("of 3600.000 s only") && note.contains("-t")),
+            "{notes:?}"
+        );
+        let notes = of_this_process(Duration::ZERO).notes;
+        assert!(notes.is_empty(), "{notes:?}");
+    }
 }
