@@ -8,8 +8,9 @@ mod protocol;
 
 use super::{
     ConnRef, Next, Progress,
-    arrival::{Arrival, closing, length_required, without_route},
+    arrival::Arrival,
     exchange::Exchange,
+    serving::{Serving, closing, length_required},
     websocket::{self, WsConn},
     work::{Ended, Facts, Passed, Work},
 };
@@ -197,14 +198,12 @@ impl<S: 'static> Http<S> {
                     return match work.call(at, facts, &**handler, &request, false, out) {
                         Ended::Written(false) => Step::On(len),
                         ended => {
-                            let passed = Passed::NONE;
-                            let closes = work.settle(at, facts, ended, passed, None, place, out);
-                            closing(closes, len)
+                            let mut serving = Serving::new(work, at, place, out);
+                            closing(serving.settle(facts, ended, Passed::NONE, None), len)
                         }
                     };
                 }
                 let arrival = Arrival {
-                    at,
                     facts,
                     entry,
                     head,
@@ -216,9 +215,7 @@ impl<S: 'static> Http<S> {
                     self.body_buffered_max,
                     body_max,
                     &self.sockets,
-                    work,
-                    place,
-                    out,
+                    &mut Serving::new(work, at, place, out),
                 )
             }
             Found::OtherMethods(allow, layers) => {
@@ -229,12 +226,12 @@ impl<S: 'static> Http<S> {
                     Reply::text("method not allowed\n").status(405)
                 };
                 let reply = reply.header("Allow", allow.to_string());
-                without_route(work, at, place, head, len, reply, layers, body_max, out)
+                Serving::new(work, at, place, out).without_route(head, len, reply, layers, body_max)
             }
             Found::Nothing => {
                 let reply = Reply::text("not found\n").status(404);
                 let layers = self.table.layers_of(head.path);
-                without_route(work, at, place, head, len, reply, layers, body_max, out)
+                Serving::new(work, at, place, out).without_route(head, len, reply, layers, body_max)
             }
         }
     }

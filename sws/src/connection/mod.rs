@@ -4,6 +4,7 @@ mod arrival;
 mod exchange;
 pub(crate) mod http;
 mod render;
+mod serving;
 #[cfg(test)]
 pub(crate) mod tests;
 mod websocket;

@@ -3,6 +3,7 @@
 use super::{
     ConnId, ConnRef, Next,
     http::{Place, Step},
+    serving::Serving,
     work::{Facts, Passed, Work},
 };
 use crate::{
@@ -57,39 +58,34 @@ pub(crate) struct WsConn<S> {
 }
 
 /// Answers a request for a WebSocket. `Err`: it was refused; whether the connection closes now.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the pieces of one request, borrowed apart"
-)]
 pub(super) fn open<S: 'static>(
     route: &Route<S>,
     settings: &Settings,
-    work: &mut Work<S>,
-    at: ConnRef,
     facts: Facts,
     head: &Head<'_, '_>,
     request: &Request<'_>,
     passed: Passed<'_, S>,
-    place: &mut Place<S>,
-    out: &mut Vec<u8>,
+    serving: &mut Serving<'_, S>,
 ) -> Result<(), bool> {
-    let allowed = allow(route, work, head, request);
+    let allowed = allow(route, serving.work, head, request);
     let (key, handler) = match allowed {
         Ok(allowed) => allowed,
         Err(mut reply) => {
             if let Some(layers) = passed.layers {
-                work.after(layers, passed.count, request, &mut reply);
+                serving
+                    .work
+                    .after(layers, passed.count, request, &mut reply);
             }
             // What follows the head may be frames.
             reply.close |= head.framing.has_body();
-            return Err(work.give(at, facts, *reply, place, out));
+            return Err(serving.give(facts, *reply));
         }
     };
     let options = &route.options;
     let supported: Vec<&str> = options.protocols.iter().map(String::as_str).collect();
     let protocol = server::select_protocol(head, &supported);
-    server::answer(out, &key, protocol);
-    response::end(out);
+    server::answer(serving.out, &key, protocol);
+    response::end(serving.out);
     let limit = options
         .message_bytes_max
         .unwrap_or(settings.message_bytes_max);
@@ -103,10 +99,11 @@ pub(super) fn open<S: 'static>(
         closing: None,
         ended: None,
     });
-    socket.call(work, settings, at, out, |handler, state, socket| {
+    let Serving { work, at, out, .. } = serving;
+    socket.call(work, settings, *at, out, |handler, state, socket| {
         handler.open(state, socket);
     });
-    *place = Place::WebSocket(socket);
+    *serving.place = Place::WebSocket(socket);
     Ok(())
 }
 

@@ -3,12 +3,12 @@
 use super::{
     ConnRef,
     exchange::{After, Exchange},
-    http::{Place, Step},
+    http::Step,
     render::{self, Manner},
 };
 use crate::{
     Request,
-    blocks::{Blocks, Collected},
+    blocks::Blocks,
     caught::caught,
     context::{Context, RequestParts},
     handler::{Answered, Done, Handler},
@@ -39,6 +39,7 @@ pub(crate) struct Work<S> {
     pub(crate) pieces: Vec<u8>,
     pub(crate) blocks: Rc<Blocks>,
     pub(crate) draining: bool,
+    /// Number of the last exchange.
     exchanges: u32,
     pub(crate) requests: u64,
     pub(crate) bad_requests: u64,
@@ -172,7 +173,7 @@ impl<S: 'static> Work<S> {
             (Some(Ok(Answered(()))), None) => Ended::Written(outcome.closing),
             (result, given) => {
                 out.truncate(start);
-                self.exchanges = self.exchanges.wrapping_add(1);
+                self.number_exchange();
                 match (result, given.map(|given| *given)) {
                     (Some(Ok(_)), Some(Given::Reply(reply))) => Ended::Reply(Box::new(reply)),
                     (Some(Ok(_)), Some(Given::Later(gone))) => Ended::Later(gone),
@@ -249,69 +250,6 @@ impl<S: 'static> Work<S> {
         }
     }
 
-    /// Goes on after a handler's call that did not end with an answer in the output. Returns whether the connection closes now.
-    #[cold]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the pieces of one request, borrowed apart"
-    )]
-    pub(crate) fn settle(
-        &mut self,
-        at: ConnRef,
-        facts: Facts,
-        ended: Ended,
-        passed: Passed<'_, S>,
-        request: Option<&Request<'_>>,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> bool {
-        let passed = passed
-            .layers
-            .zip(request)
-            .map(|(l, r)| (l, passed.count, r));
-        match ended {
-            Ended::Written(closing) => closing,
-            Ended::Reply(mut reply) => {
-                if let Some((layers, count, request)) = passed {
-                    self.after(layers, count, request, &mut reply);
-                }
-                self.give(at, facts, *reply, place, out)
-            }
-            Ended::Later(gone) => {
-                let after = passed.map(|(layers, count, request)| After {
-                    layers: Arc::clone(layers),
-                    passed: count,
-                    parts: Rc::new(RequestParts::keep(request, Collected::default())),
-                });
-                let mut exchange = self.exchange(facts, after);
-                exchange.gone = Some(gone);
-                *place = Place::Exchange(Box::new(exchange));
-                false
-            }
-        }
-    }
-
-    /// Writes an answer as far as it is there, and returns whether the connection closes now.
-    pub(crate) fn give(
-        &mut self,
-        at: ConnRef,
-        facts: Facts,
-        reply: Reply,
-        place: &mut Place<S>,
-        out: &mut Vec<u8>,
-    ) -> bool {
-        let (closing, outflow) = render::reply(&self.manner(facts), reply, out);
-        let Some(outflow) = outflow else {
-            return closing;
-        };
-        self.exchanges = self.exchanges.wrapping_add(1);
-        let mut exchange = self.exchange(facts, None);
-        exchange.closing = closing;
-        exchange.flow_out(&self.local.inbox, at.id, outflow);
-        *place = Place::Exchange(Box::new(exchange));
-        false
-    }
-
     pub(crate) fn manner(&self, facts: Facts) -> Manner<'_> {
         // A stop that began after the request makes this the last answer.
         let persistence = if self.draining {
@@ -327,7 +265,13 @@ impl<S: 'static> Work<S> {
         }
     }
 
-    fn exchange(&self, facts: Facts, after: Option<After<S>>) -> Exchange<S> {
+    /// Gives the next exchange a number of its own.
+    pub(super) fn number_exchange(&mut self) {
+        self.exchanges = self.exchanges.wrapping_add(1);
+    }
+
+    /// An exchange by the number that was given last.
+    pub(super) fn exchange(&self, facts: Facts, after: Option<After<S>>) -> Exchange<S> {
         Exchange {
             number: self.exchanges,
             facts,
@@ -349,7 +293,7 @@ impl<S: 'static> Work<S> {
         passed: Passed<'_, S>,
         make: impl FnOnce(Context<S>, Done, u32) -> Task,
     ) -> Started<S> {
-        self.exchanges = self.exchanges.wrapping_add(1);
+        self.number_exchange();
         let number = self.exchanges;
         let context = Context::new(Rc::clone(parts), State(Rc::clone(&self.state)));
         let done = Done::new(at.id, number);

@@ -3,8 +3,9 @@
 use super::{
     super::{
         ConnRef,
-        arrival::{Arrival, Body, end_stream, sink_failed},
+        arrival::{Arrival, Body},
         exchange::BULK_BYTES,
+        serving::Serving,
     },
     Http, Place, Step, Whole,
 };
@@ -69,22 +70,14 @@ impl<S: 'static> Http<S> {
             let mut request = Request::new(at, &head, params(found), &[]);
             request.extensions = extensions;
             let arrival = Arrival {
-                at,
                 facts,
                 entry,
                 head: &head,
                 len,
                 input: &[],
             };
-            return arrival.serve(
-                request,
-                Body::Collected(body),
-                passed,
-                used,
-                work,
-                place,
-                out,
-            );
+            let mut serving = Serving::new(work, at, place, out);
+            return arrival.serve(request, Body::Collected(body), passed, used, &mut serving);
         }
         work.refuse(500, "lost request", false, out)
     }
@@ -110,7 +103,7 @@ impl<S: 'static> Http<S> {
                         let (state, sink) = (&work.state, &mut stream.sink);
                         let chunk = || sink.chunk(&mut state.borrow_mut(), decoded.data);
                         if caught(chunk).is_none() {
-                            return sink_failed(work, at, place, used, out);
+                            return Serving::new(work, at, place, out).sink_failed(used);
                         }
                     }
                     if decoded.done || decoded.consumed == 0 {
@@ -127,7 +120,7 @@ impl<S: 'static> Http<S> {
             return Step::Wait(used, if bulk { Waiting::Bulk } else { Waiting::Body });
         }
         match std::mem::replace(place, Place::Head { partial: false }) {
-            Place::Stream(stream) => end_stream(work, at, *stream, used, place, out),
+            Place::Stream(stream) => Serving::new(work, at, place, out).end_stream(*stream, used),
             _ => Step::On(used),
         }
     }
