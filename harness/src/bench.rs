@@ -10,6 +10,7 @@ pub mod environment;
 pub mod fit;
 pub mod flame;
 pub mod load;
+mod logs;
 pub mod measure;
 pub mod record;
 pub mod report;

@@ -273,6 +273,18 @@ impl Server {
         String::from_utf8_lossy(&text).into_owned()
     }
 
+    /// Writes all that it has printed into a file.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_output(&self, path: &Path) -> Result<(), Error> {
+        let save = || match &self.running {
+            Running::Native(_) => std::fs::copy(log_path(self.scratch.path()), path).map(drop),
+            Running::Docker { docker, container } => docker.save_logs(container.name(), path),
+        };
+        save().context(|| format!("write {}", path.display()))
+    }
+
     /// The first line of its output that holds `word`.
     pub fn said(&self, word: &str) -> Option<String> {
         let text = self.output();

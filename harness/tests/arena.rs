@@ -32,7 +32,8 @@ fn json(path: &Path) -> Value {
 #[test]
 fn command_lines_lines_and_files_are_the_arenas() {
     let bench = Bench::new(REPORT);
-    let entry = Entry::fake(None, &["json"]);
+    let start = concat!("echo at the start; exec ", env!("CARGO_BIN_EXE_fake-entry"));
+    let entry = Entry::with_start(start, &["json"]);
     let only = ["json", "--rounds", "1", "--generation", "2026-04"];
     let run = arena(&bench, &entry, &only);
     run.expect_code(0);
@@ -66,6 +67,9 @@ fn command_lines_lines_and_files_are_the_arenas() {
     assert_eq!(list[0].get("schema"), None);
     let dir = &json(&site.join("frameworks.json"))["Fake"]["dir"];
     assert_eq!(*dir, name);
+    let log = format!("../static/logs/json/4096/{name}.log");
+    let log = std::fs::read_to_string(site.join(log)).unwrap();
+    assert!(log.starts_with("at the start\n"), "{log}");
     let machine = json(&site.join("current.json"));
     assert!(machine["threads"].is_string() && machine["tcp"]["somaxconn"].is_string());
 }

@@ -32,7 +32,7 @@ fn rounds_alternate_and_results_are_saved() {
         .filter(|line| line.contains(" 8c round "))
         .map(|line| usize::from(line.contains(&entries[1].name())))
         .collect();
-    assert_eq!(order, [0, 1, 0, 1], "{}", run.stdout);
+    assert_eq!(order, [0, 1, 1, 0], "{}", run.stdout);
     for entry in &entries {
         let result = bench.result(entry, "pipelined/8").expect("a result file");
         assert_eq!(result["framework"], "Fake");

@@ -2,7 +2,10 @@
 
 use std::{
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sws::CountersHandle;
@@ -47,6 +50,9 @@ pub struct Shared {
     pub gzip_level: Option<u8>,
     /// Filled once the server runs, when it is to show its counters.
     pub counters: Arc<OnceLock<CountersHandle>>,
+    /// That the database cannot be used was said. All reactors open the same
+    /// file, and where io_uring fails those on epoll open it once more.
+    pub database_reported: Arc<AtomicBool>,
 }
 
 /// The state of one reactor, made on its thread and never shared.
@@ -60,14 +66,16 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the database; one that cannot be
-    /// used is reported to `report` in one line.
-    pub fn open(shared: &Shared, mut report: impl FnMut(String)) -> Self {
+    /// Opens the database; one that cannot be used is reported to `report` in one
+    /// line, the first time.
+    pub fn open(shared: &Shared, report: impl FnOnce(String)) -> Self {
         let path = shared.data_dir.join("benchmark.db");
         let database = Database::open(&path)
             .map_err(|error| {
-                let path = path.display();
-                report(format!("{path} {error}; /db will answer an empty list"));
+                if !shared.database_reported.swap(true, Ordering::Relaxed) {
+                    let path = path.display();
+                    report(format!("{path} {error}; /db will answer an empty list"));
+                }
             })
             .ok();
         Self {
@@ -103,9 +111,12 @@ mod tests {
             data_dir: dir.path().into(),
             gzip_level: None,
             counters: Arc::default(),
+            database_reported: Arc::default(),
         };
-        let app = App::open(&shared, |line| reports.push(line));
-        assert!(app.database.is_none());
+        for _ in 0..3 {
+            let app = App::open(&shared, |line| reports.push(line));
+            assert!(app.database.is_none());
+        }
         assert!(reports[2].contains("benchmark.db"), "{reports:?}");
         assert_eq!(reports.len(), 3);
     }

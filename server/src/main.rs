@@ -39,17 +39,11 @@ fn serve(args: &Args) -> Result<(), Error> {
         data_dir: data_dir.into(),
         gzip_level: args.gzip_level,
         counters: Arc::clone(&counters),
+        database_reported: Arc::default(),
     };
     let server = Server::builder()
         .config(args.config())
-        .state(move |reactor| {
-            App::open(&shared, |line| {
-                // All reactors open the same file, so one report of it is enough.
-                if reactor.index == 0 {
-                    warn(&line);
-                }
-            })
-        });
+        .state(move |_| App::open(&shared, |line| warn(&line)));
     let server = endpoints::mount(server);
     if args.debug_counters {
         endpoints::mount_debug(server).run_with(|running| {

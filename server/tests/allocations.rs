@@ -49,6 +49,7 @@ fn warm_endpoints_allocate_nothing() {
             data_dir: dir.path().into(),
             gzip_level: None,
             counters: Arc::default(),
+            database_reported: Arc::default(),
         };
         let server = Server::builder()
             .config(Config {

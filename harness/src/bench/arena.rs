@@ -10,7 +10,7 @@ use super::record::Record;
 use super::report;
 use super::result::Cell;
 use super::rounds::{port, progress};
-use super::{Outcome, Plan, site};
+use super::{Outcome, Plan, logs, site};
 use crate::data;
 use crate::entries::Entry;
 use crate::error::Error;
@@ -171,6 +171,9 @@ fn cell<'a>(
         println!("[run {number}/{}] {}", runs(plan), progress(&figures));
         cell.rounds.push(figures);
         std::thread::sleep(PAUSE);
+    }
+    if let Err(error) = logs::save(&server, &cell, &plan.root.join("results/site")) {
+        println!("no log of the server: {error}");
     }
     server.stop();
     if let Some(line) = report::arena_best(&cell) {

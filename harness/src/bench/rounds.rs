@@ -1,7 +1,9 @@
 //! Rounds over the whole table: in each, every cell has its turn, and in each
 //! cell every entry. So what changes on the machine meanwhile falls on all of
 //! them, the two sides of a pair are measured seconds apart, and a run that is
-//! ended early has complete rounds.
+//! ended early has complete rounds. Entries have their turns forwards and
+//! backwards by turns: a machine that only ever gets slower (or warmer) is to
+//! be to nobody's advantage, and would be to that of whoever is always first.
 
 use super::Plan;
 use super::cpus::Split;
@@ -74,7 +76,12 @@ impl<'a, 'p> Rounds<'a, 'p> {
     /// When no port is free.
     pub fn make(&mut self, number: u32) -> Result<(), Error> {
         let plan = self.plan;
-        for cell in self.groups.iter_mut().flatten() {
+        let turns = self.groups.iter_mut().flat_map(|group| {
+            let order = order(number, group.len());
+            let mut cells: Vec<Option<&mut Cell<'a>>> = group.iter_mut().map(Some).collect();
+            order.map(move |index| cells[index].take())
+        });
+        for cell in turns.flatten() {
             let data = data::folder(plan.data, cell.profile.generation);
             let figures = measure(&Setting {
                 entry: cell.entry,
@@ -103,6 +110,15 @@ impl<'a, 'p> Rounds<'a, 'p> {
         }
         Ok(())
     }
+}
+
+/// Whose turn it is in a round, of so many entries.
+pub(super) fn order(round: u32, entries: usize) -> impl Iterator<Item = usize> {
+    let backwards = round.is_multiple_of(2);
+    (0..entries).map(move |turn| match backwards {
+        true => entries - 1 - turn,
+        false => turn,
+    })
 }
 
 /// The port that was asked for, a free one, or the arena's in a container.

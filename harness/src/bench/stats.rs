@@ -4,7 +4,7 @@ use crate::rng::Rng;
 
 /// Of the bootstrap.
 const RESAMPLES: usize = 10_000;
-/// From here on a bootstrap of pairs can reach 95 %: five pairs have 3125
+/// From here on a bootstrap of pairs says something: five pairs have 3125
 /// resamples, three have 27, and a quarter of the time all three lie on the
 /// same side of the truth.
 const BOOTSTRAP_FROM: usize = 5;
@@ -40,8 +40,10 @@ impl Interval {
 pub const UNDECIDED: &str = "not decided";
 
 /// The geometric mean of the ratios `pair.1 / pair.0`, with a 95 % interval:
-/// from five pairs on a bootstrap over pairs with expanded percentiles, below
-/// that Student's on the logarithms. `None` with fewer than two pairs.
+/// Student's on the logarithms, and from five pairs on no end of it nearer than
+/// that of a bootstrap over pairs, which knows when the pairs are lopsided but
+/// by itself reaches 92 % with five and 95 % not before ten. `None` with fewer
+/// than two pairs.
 ///
 /// Pairs rather than medians, because what disturbs a round disturbs both
 /// sides of its pair.
@@ -59,12 +61,12 @@ fn with_resamples(pairs: &[(f64, f64)], resamples: usize) -> Option<Interval> {
         return None;
     }
     let middle = mean(&logs);
-    let (low, high) = if logs.len() < BOOTSTRAP_FROM {
-        let half = student(logs.len() - 1) * deviation(&logs) / (logs.len() as f64).sqrt();
-        (middle - half, middle + half)
-    } else {
-        bootstrap(&logs, resamples)
-    };
+    let half = student(logs.len() - 1) * deviation(&logs) / (logs.len() as f64).sqrt();
+    let (mut low, mut high) = (middle - half, middle + half);
+    if logs.len() >= BOOTSTRAP_FROM {
+        let (left, right) = bootstrap(&logs, resamples);
+        (low, high) = (low.min(left), high.max(right));
+    }
     Some(Interval {
         value: middle.exp(),
         low: low.exp(),
@@ -166,94 +168,6 @@ pub fn spread(numbers: Vec<f64>) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn medians_and_spreads() {
-        assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
-        assert!((median(vec![4.0, 1.0]) - 2.5).abs() < 1e-9);
-        assert!(median(vec![]).abs() < 1e-9);
-        assert!((spread(vec![900.0, 1000.0, 1100.0]) - 20.0).abs() < 1e-9);
-        assert!(spread(vec![]).abs() < 1e-9);
-    }
-
-    #[test]
-    fn words_need_an_interval_without_1() {
-        let word = |low, high| {
-            let value = f64::midpoint(low, high);
-            Interval { value, low, high }.word("faster", "slower")
-        };
-        assert_eq!(word(1.01, 1.2), "faster");
-        assert_eq!(word(0.7, 0.99), "slower");
-        assert_eq!(word(0.99, 1.2), "not decided");
-        assert_eq!(word(1.0, 1.2), "not decided");
-    }
-
-    #[test]
-    fn one_pair_says_nothing_and_zeros_are_no_ratio() {
-        assert_eq!(ratio_of_pairs(&[(1.0, 2.0)]), None);
-        assert_eq!(ratio_of_pairs(&[(1.0, 2.0), (0.0, 1.0)]), None);
-    }
-
-    #[test]
-    fn three_pairs_have_students_interval() {
-        let found = ratio_of_pairs(&[(100.0, 100.0), (100.0, 110.0), (100.0, 121.0)]).unwrap();
-        assert!((found.value - 1.1).abs() < 1e-9, "{found:?}");
-        // ln 1.1 = 0.09531 is the deviation as well; 4.303 / sqrt(3) = 2.4843.
-        let half = 2.4843 * 1.1_f64.ln();
-        assert!(
-            (found.high.ln() - 1.1_f64.ln() - half).abs() < 1e-4,
-            "{found:?}"
-        );
-        assert_eq!(found.word("faster", "slower"), "not decided");
-    }
-
-    #[test]
-    fn what_disturbs_both_sides_of_a_pair_does_not_count() {
-        let pairs = [
-            (100.0, 150.0),
-            (50.0, 75.1),
-            (10.0, 14.9),
-            (80.0, 120.2),
-            (33.0, 49.4),
-        ];
-        let found = ratio_of_pairs(&pairs).unwrap();
-        assert!(found.low > 1.48 && found.high < 1.52, "{found:?}");
-        assert!(found.low < found.value && found.value < found.high);
-    }
-
-    #[test]
-    fn quantiles() {
-        for (freedom, known) in [(9, 2.262), (14, 2.145), (29, 2.045)] {
-            assert!((student(freedom) - known).abs() < 0.01, "{freedom}");
-        }
-        assert!((upper_tail(Z) - 0.025).abs() < 1e-6);
-        assert!((upper_tail(3.1) - 0.000_967_6).abs() < 1e-6);
-    }
-
-    /// A bell curve: the sum of twelve uniform numbers.
-    fn noise(rng: &mut Rng) -> f64 {
-        let sum: u64 = (0..12).map(|_| rng.within(0, 1_000_000)).sum();
-        sum as f64 / 1e6 - 6.0
-    }
-
-    /// The point of it all: an interval of 95 % holds the truth about as often,
-    /// with as few rounds as people make.
-    #[test]
-    fn intervals_hold_the_truth_as_often_as_they_say() {
-        let mut rng = Rng::new(7);
-        for count in [2, 3, 4, 5, 6, 9] {
-            let held = (0..400)
-                .filter(|_| {
-                    let pairs: Vec<(f64, f64)> = (0..count)
-                        .map(|_| (1000.0, 1200.0 * (0.05 * noise(&mut rng)).exp()))
-                        .collect();
-                    let found = with_resamples(&pairs, 1000).unwrap();
-                    found.low <= 1.2 && 1.2 <= found.high
-                })
-                .count();
-            assert!((366..=396).contains(&held), "{held} of 400 with {count}");
-        }
-    }
-}
+mod coverage;
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ use crate::cleanup::Container;
 use crate::entries::Entry;
 use crate::error::{Context, Error};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +47,7 @@ impl Docker {
     /// A file that cannot be read.
     pub fn confined(self, profile: &Path) -> Result<Self, Error> {
         let refuse = |error| Error::usage(format!("--seccomp {}: {error}", profile.display()));
-        std::fs::File::open(profile).map_err(refuse)?;
+        File::open(profile).map_err(refuse)?;
         // The client looks for it from its own folder.
         let seccomp = Some(profile.canonicalize().map_err(refuse)?);
         Ok(Self { seccomp, ..self })
@@ -54,7 +56,7 @@ impl Docker {
     fn output<I: AsRef<std::ffi::OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = I>,
-    ) -> std::io::Result<Output> {
+    ) -> io::Result<Output> {
         Command::new(&self.program)
             .args(arguments)
             .stdin(Stdio::null())
@@ -191,6 +193,18 @@ impl Docker {
         match self.output(["logs", "--tail", &tail, container]) {
             Ok(output) => [output.stdout, output.stderr].concat(),
             Err(_) => Vec::new(),
+        }
+    }
+
+    /// All of it in the order in which it came.
+    pub(super) fn save_logs(&self, container: &str, path: &Path) -> io::Result<()> {
+        let file = File::create(path)?;
+        let mut command = Command::new(&self.program);
+        command.args(["logs", container]).stdin(Stdio::null());
+        let status = command.stdout(file.try_clone()?).stderr(file).status()?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(io::Error::other(format!("docker logs ended with {status}"))),
         }
     }
 }
