@@ -90,7 +90,7 @@ fn main() -> ExitCode {
 /// Does the run and reports it; the exit status says what it was worth.
 fn measure() -> Result<u8, Failure> {
     let mut command = verbs::whole();
-    let matches = command.get_matches_mut();
+    let matches = verbs::parse(&mut command)?;
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let (options, quiet) = (args.output.clone(), args.live.quiet);
     if args.live.clear_history {

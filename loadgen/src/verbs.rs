@@ -13,7 +13,10 @@ use crate::{
     args::{self, number},
     error::{Failure, exit},
 };
-use clap::{Command, CommandFactory, FromArgMatches, Parser};
+use clap::{
+    ArgMatches, Command, CommandFactory, FromArgMatches, Parser,
+    error::{ContextKind, ContextValue},
+};
 use std::env;
 
 /// Verbs beside that of a run, which needs none.
@@ -88,6 +91,26 @@ pub(crate) fn called() -> Option<Result<u8, Failure>> {
             sweep::sweep(*args, command, own)
         }
     })
+}
+
+/// What a run was called with. Ends the program where that is wrong or asks for help.
+pub(crate) fn parse(whole: &mut Command) -> Result<ArgMatches, Failure> {
+    let error = match whole.try_get_matches_from_mut(env::args_os()) {
+        Ok(matches) => return Ok(matches),
+        Err(error) => error,
+    };
+    // A second word is taken for a verb, which the message would then speak of.
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) => Err(Failure::Usage(superfluous(word))),
+        _ => error.exit(),
+    }
+}
+
+fn superfluous(word: &str) -> String {
+    format!(
+        "`{word}` is a word too many: a run has one URL, and a verb ({}) comes first of all",
+        NAMES.join(", ")
+    )
 }
 
 fn unknown(word: &str) -> String {

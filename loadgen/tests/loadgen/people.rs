@@ -206,6 +206,14 @@ fn refusals_say_what_to_write() {
         ),
         (vec!["-c", "5", "merge"], vec!["`merge` is no URL"]),
         (
+            vec![url, "http://127.0.0.1:2/"],
+            vec!["`http://127.0.0.1:2/` is a word too many", "one URL"],
+        ),
+        (
+            vec!["-c", "5", "sweep", url],
+            vec![url, "too many", "a verb", "first"],
+        ),
+        (
             vec!["doctor", "-c", "x"],
             vec!["--connections", "from 1 to"],
         ),
