@@ -40,7 +40,9 @@ pub(crate) fn man(args: &ManArgs) -> Result<(), Failure> {
         })?,
     };
     let mut page = Vec::new();
-    let rendered = clap_mangen::Man::new(command).render(&mut page);
+    let rendered = clap_mangen::Man::new(command)
+        .source(concat!("loadgen ", env!("CARGO_PKG_VERSION")))
+        .render(&mut page);
     rendered
         .and_then(|()| io::stdout().write_all(&page))
         .map_err(Failure::Output)

@@ -233,7 +233,7 @@ fn notes(a: &[RunFile], b: &[RunFile]) -> Vec<String> {
     let mut notes = Vec::new();
     if a.len() < 6 {
         notes.push(format!(
-            "{} pairs cannot decide anything at 5 %: at least 6 are needed",
+            "nothing can be decided at 5 % with fewer than 6 pairs, and there are {}",
             a.len()
         ));
     }

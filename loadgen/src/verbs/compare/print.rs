@@ -11,7 +11,8 @@ pub(super) fn json(out: &mut dyn Write, comparison: &Comparison) -> io::Result<(
 
 pub(super) fn text(out: &mut dyn Write, comparison: &Comparison) -> io::Result<()> {
     let Comparison { a, b, pairs, .. } = comparison;
-    writeln!(out, "loadgen compare   A = {a}, B = {b}, {pairs} pairs\n")?;
+    let noun = if *pairs == 1 { "pair" } else { "pairs" };
+    writeln!(out, "loadgen compare   A = {a}, B = {b}, {pairs} {noun}\n")?;
     writeln!(
         out,
         "  {:<18} {:>10} {:>10} {:>7}  {:<16} {:>7}  verdict on B",
