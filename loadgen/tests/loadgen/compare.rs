@@ -97,7 +97,9 @@ fn too_few_pairs_decide_nothing() {
     let b = files(&folder, "b", 0, &rates(2000.0, 5));
     let output = compare(&[], &a, &b);
     assert!(
-        output.stdout.contains("at least 6 are needed"),
+        output
+            .stdout
+            .contains("fewer than 6 pairs, and there are 5"),
         "{output:?}"
     );
     assert!(
