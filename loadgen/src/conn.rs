@@ -1,26 +1,24 @@
 //! One connection: what is in flight on it, what is being sent, where in an answer it is.
 
+mod answers;
+mod end;
 mod secured;
 
+pub(crate) use end::End;
+
 use crate::{
-    checks::{Check, Progress},
+    checks::Progress,
     clock::{NEVER, Nanos},
     inflight::InFlight,
-    mismatch::{Difference, Kind, Place},
     pending::Pending,
     plan::Plan,
-    record::Record,
     socket::{Socket, Upgrade},
     stuck::Stuck,
-    trouble::Trouble,
 };
+use answers::template_of;
 use secured::Secured;
 use std::os::fd::RawFd;
-use sws_proto::{
-    http1::answer::{Answer, AnswerError, AnswerParser},
-    ws::{self, handshake::client::Rejected},
-};
-use sws_ring::sys;
+use sws_proto::http1::answer::AnswerParser;
 
 /// The life of a connection's slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,36 +34,6 @@ pub(crate) enum Phase {
     /// Waits for the answer to the opening handshake of WebSocket.
     Upgrading,
     Active,
-}
-
-/// Why a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// It has carried as many requests as it may.
-    Quota,
-    /// The server had announced to close: by a close frame, or by an answer after which it did not do so within
-    /// the time that we give it.
-    Announced,
-    /// The server closed.
-    Closed,
-    /// The connection broke, by this errno.
-    Broken(i32),
-    /// It could not be made.
-    ConnectFailed(i32),
-    /// An answer could not be understood.
-    Malformed(AnswerError),
-    /// A frame could not be understood.
-    BadFrame(ws::Error),
-    /// The server did not agree to the upgrade.
-    Rejected(Rejected),
-    /// It ended before the answer to the upgrade.
-    UpgradeCut,
-    /// TLS has failed, in the handshake or later; the tally of TLS says how.
-    Tls,
-    /// It ended, in order or not, inside an answer.
-    CutShort,
-    /// Nothing moved for too long.
-    Stuck,
 }
 
 /// Bits of [`Conn::flags`].
@@ -240,191 +208,6 @@ impl Conn {
         }
     }
 
-    /// Takes bytes that arrived at `now`: finds the answers in them, matches them with the requests in flight
-    /// and judges them.
-    #[inline]
-    pub(crate) fn receive(
-        &mut self,
-        bytes: &[u8],
-        now: Nanos,
-        record: &mut Record<'_>,
-        trouble: &mut Trouble,
-    ) {
-        self.progress = now;
-        if self.tls.is_some() {
-            self.receive_secured(bytes, now, record, trouble);
-        } else {
-            self.receive_plain(bytes, now, record, trouble);
-        }
-    }
-
-    /// The same for bytes that are not encrypted, or no longer.
-    #[inline]
-    fn receive_plain(
-        &mut self,
-        bytes: &[u8],
-        now: Nanos,
-        record: &mut Record<'_>,
-        trouble: &mut Trouble,
-    ) {
-        self.received += bytes.len() as u64;
-        record.tally.bytes += bytes.len() as u64;
-        let place = self.place(now);
-        let answered = match &mut self.protocol {
-            Protocol::Http { .. } if self.pending.is_some() => {
-                self.receive_answers::<true>(bytes, place, record, trouble)
-            }
-            Protocol::Http { .. } => self.receive_answers::<false>(bytes, place, record, trouble),
-            Protocol::WebSocket(socket) => {
-                let owed = self.in_flight.count();
-                let heard = socket.receive(bytes, owed, place, record, trouble);
-                self.end = heard.end;
-                if socket.has_control() {
-                    self.flags |= flag::CONTROL;
-                }
-                if self.phase == Phase::Upgrading && socket.is_upgraded() {
-                    self.phase = Phase::Active;
-                }
-                heard.answered
-            }
-        };
-        self.retire(answered, now, record);
-    }
-
-    /// Returns how many requests were answered. `SINGLE` where requests are told apart: the others pay nothing for it.
-    #[inline]
-    fn receive_answers<const SINGLE: bool>(
-        &mut self,
-        bytes: &[u8],
-        place: Place,
-        record: &mut Record<'_>,
-        trouble: &mut Trouble,
-    ) -> u32 {
-        let Protocol::Http { parser, body } = &mut self.protocol else {
-            return 0;
-        };
-        let mut rest = bytes;
-        let mut answered = 0;
-        while !rest.is_empty() {
-            let pending = self.pending.as_deref().filter(|_| SINGLE);
-            let template = template_of(self.template, pending, answered);
-            let mut check = Check {
-                checker: &mut record.checker,
-                progress: body,
-                template,
-            };
-            let before = rest;
-            let cache = &mut record.caches[template as usize];
-            match parser.advance(&mut rest, cache, &mut check) {
-                Ok(Some(answer)) => {
-                    let fit = check.finish(answer.accepted);
-                    if answer.close {
-                        self.flags |= flag::LAST_ANSWER;
-                    }
-                    if answered == self.in_flight.count() {
-                        trouble.unsolicited += 1;
-                        let what = || Difference::unsolicited(answer.status, before);
-                        trouble.mismatches.add(template, place, what);
-                    } else {
-                        answered += 1;
-                        if let Some(kind) = record.answer(template, answer, fit) {
-                            let what = || difference(kind, answer, template, before, body, record);
-                            trouble.mismatches.add(template, place, what);
-                        }
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    self.end = Some(End::Malformed(error));
-                    let what = || Difference::malformed(error.reason(), rest);
-                    trouble.mismatches.add(template, place, what);
-                    break;
-                }
-            }
-        }
-        answered
-    }
-
-    fn place(&self, now: Nanos) -> Place {
-        Place {
-            connection: self.number,
-            now,
-        }
-    }
-
-    /// The connection ended at `now`, in order (`End::Closed`) or not (`End::Broken`). An answer whose body
-    /// runs until the server closes is complete only in the first case.
-    pub(crate) fn ended(
-        &mut self,
-        end: End,
-        now: Nanos,
-        record: &mut Record<'_>,
-        trouble: &mut Trouble,
-    ) {
-        if self.phase == Phase::Securing {
-            self.handshake_ended(end, record);
-            return;
-        }
-        let is_whole = end == End::Closed && self.end_is_known(record);
-        let template = template_of(self.template, self.pending.as_deref(), 0);
-        let place = self.place(now);
-        let (parser, body) = match &mut self.protocol {
-            Protocol::Http { parser, body } => (parser, body),
-            Protocol::WebSocket(socket) => {
-                self.end = Some(if !socket.is_upgraded() {
-                    End::UpgradeCut
-                } else if socket.is_inside_a_message() {
-                    End::CutShort
-                } else {
-                    end
-                });
-                return;
-            }
-        };
-        match parser.end() {
-            Ok(Some(answer)) if is_whole => {
-                let mut check = Check {
-                    checker: &mut record.checker,
-                    progress: body,
-                    template,
-                };
-                let fit = check.finish(answer.accepted);
-                if self.in_flight.count() == 0 {
-                    trouble.unsolicited += 1;
-                    let what = || Difference::unsolicited(answer.status, &[]);
-                    trouble.mismatches.add(template, place, what);
-                } else {
-                    if let Some(kind) = record.answer(template, answer, fit) {
-                        let what = || difference(kind, answer, template, &[], body, record);
-                        trouble.mismatches.add(template, place, what);
-                    }
-                    self.retire(1, now, record);
-                }
-                self.end = Some(end);
-            }
-            Ok(None) => self.end = Some(end),
-            Ok(Some(_)) | Err(_) => self.end = Some(End::CutShort),
-        }
-    }
-
-    #[inline]
-    fn retire(&mut self, answered: u32, now: Nanos, record: &mut Record<'_>) {
-        if answered > 0 {
-            self.flags |= flag::ANSWERED;
-            if let Some(pending) = &mut self.pending {
-                self.in_flight.answered(answered, now, |_, _| {});
-                for one in pending.answered(answered) {
-                    record.response(one.template, one.due, one.sent, now);
-                }
-                return;
-            }
-            let template = self.template;
-            self.in_flight.answered(answered, now, |latency, count| {
-                record.latency(template, latency, count);
-            });
-        }
-    }
-
     /// Whether a request that falls due can be sent on it at once.
     #[inline]
     pub(crate) fn is_free(&self, plan: &Plan) -> bool {
@@ -454,16 +237,6 @@ impl Conn {
         waits && self.progress < earlier && self.end.is_none()
     }
 
-    /// Notes that the server ends a connection which is meant to last and owes nothing.
-    #[cold]
-    pub(crate) fn note_drop(&self, end: End, now: Nanos, number: u32, trouble: &mut Trouble) {
-        if self.phase == Phase::Active && self.in_flight.count() == 0 {
-            trouble.dropped.add(end, self.progress, now, || {
-                (number, sys::local_address(self.fd))
-            });
-        }
-    }
-
     /// What there is to say of a connection that does not move.
     #[cold]
     pub(crate) fn stuck(&self, now: Nanos, at_end: bool) -> Stuck {
@@ -482,95 +255,14 @@ impl Conn {
             at_end,
         }
     }
-
-    /// Writes off what is still in flight, by the reason why the connection ends.
-    pub(crate) fn write_off(&mut self, end: End, record: &mut Record<'_>, trouble: &mut Trouble) {
-        let lost = u64::from(self.in_flight.clear());
-        let books = &mut record.books;
-        match end {
-            End::Malformed(error) => {
-                trouble.malformed[error.index()] += 1;
-                // The oldest request is the one whose answer this was meant to be.
-                let oldest = lost.min(1);
-                books.malformed += oldest;
-                books.lost += lost - oldest;
-                trouble.unsolicited += 1 - oldest;
-            }
-            End::BadFrame(error) => {
-                trouble.bad_frame(error);
-                let oldest = lost.min(1);
-                books.malformed += oldest;
-                books.lost += lost - oldest;
-            }
-            End::Rejected(why) => trouble.reject(why),
-            End::UpgradeCut => trouble.upgrades_cut += 1,
-            End::CutShort => {
-                let oldest = lost.min(1);
-                trouble.closed_early += 1;
-                books.cut_short += oldest;
-                books.lost += lost - oldest;
-                trouble.unsolicited += 1 - oldest;
-            }
-            End::Stuck => {
-                books.timed_out += lost;
-                trouble.stuck += 1;
-            }
-            End::Tls if self.phase == Phase::Securing => trouble.handshakes_failed += 1,
-            End::Tls => {
-                books.lost += lost;
-                trouble.tls += 1;
-            }
-            End::ConnectFailed(errno) => *trouble.connect.entry(errno).or_default() += 1,
-            End::Closed | End::Announced | End::Quota => {
-                books.lost += lost;
-                trouble.closed_early += u64::from(lost > 0);
-            }
-            End::Broken(errno) => {
-                books.lost += lost;
-                if lost > 0 {
-                    trouble.broken += 1;
-                    *trouble.receive.entry(errno).or_default() += 1;
-                }
-            }
-        }
-    }
-}
-
-/// Which template an answer belongs to: that of the request with this number, counted from the oldest in flight. `own` is
-/// the connection's.
-#[inline]
-fn template_of(own: u32, pending: Option<&Pending>, number: u32) -> u32 {
-    let single = pending.and_then(|pending| pending.template(number));
-    single.unwrap_or(own)
-}
-
-/// In what an answer was wrong; `before` begins with it if it came as a whole.
-#[cold]
-fn difference(
-    kind: Kind,
-    answer: Answer,
-    template: u32,
-    before: &[u8],
-    body: &Option<Box<Progress>>,
-    record: &Record<'_>,
-) -> Difference {
-    let checker = &record.checker;
-    let head = record.caches[template as usize].head();
-    let rule = head.and_then(|head| Some((head, checker.broken_rule(head)?)));
-    match (kind, body, checker.expected(template), rule) {
-        (Kind::Body, Some(body), Some(expected), _) => body.difference(expected),
-        (Kind::Header, _, _, Some((head, rule))) => {
-            Difference::plain(kind, rule.text(), &rule.found(head))
-        }
-        _ => Difference::status(kind, &record.right_status(), answer.status, before),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Args;
+    use crate::{args::Args, record::Record, trouble::Trouble};
     use clap::Parser;
+    use sws_proto::{http1::answer::AnswerError, ws};
 
     fn plan(extra: &[&str]) -> Plan {
         let words = [&["loadgen", "http://127.0.0.1:1/"], extra].concat();

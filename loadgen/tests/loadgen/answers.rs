@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{json, number, raw, run, template},
+    tool::{json, number, raw, run, template, words},
 };
 use std::{io, thread, time::Duration};
 
@@ -196,16 +196,8 @@ fn other_status_classes_fail_the_run() {
 fn other_bodies_are_no_success() {
     let server = Server::answering(OK);
     for expected in ["no", "okay", "o", ""] {
-        let args = [
-            &server.url(),
-            "-c",
-            "1",
-            "-d",
-            "150ms",
-            "--expect-body",
-            expected,
-        ];
-        let (report, output) = json(&args);
+        let line = format!("{} -c 1 -d 150ms --expect-body", server.url());
+        let (report, output) = json(&[&words(&line)[..], &[expected]].concat());
         assert_eq!(output.code, Some(1), "{expected}");
         assert_eq!(report["status"]["2xx"], 0, "{expected}");
         assert_eq!(report["counts"]["bad_body"], report["responses"]);
@@ -336,18 +328,10 @@ fn a_refused_upload_s_answer_is_still_read() {
     .into_bytes();
     request.resize(request.len() + 8_000_000, b'x');
     let file = template(request);
-    let (report, _) = json(&[
-        &server.url(),
-        "--raw",
-        &raw(&[&file]),
-        "-c",
-        "1",
-        "-d",
-        "400ms",
-        "-s",
-        "413",
-        "--send-buf",
-        "65536",
-    ]);
+    let (report, _) = json(&words(&format!(
+        "{} --raw {} -c 1 -d 400ms -s 413 --send-buf 65536",
+        server.url(),
+        raw(&[&file])
+    )));
     assert!(number(&report["status"]["4xx"]) > 0, "{report:#}");
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{Output, raw, run, run_once, template},
+    tool::{Output, raw, run, run_once, template, words},
 };
 
 /// A run with everything that could disturb the rules: a note on standard error, several templates, other
@@ -28,22 +28,10 @@ fn merged() -> String {
         stdout,
         stderr,
         code,
-    } = run(&[
-        &server.url(),
-        "--raw",
-        &list,
-        "-c",
-        "6",
-        "-t",
-        "64",
-        "-d",
-        "400ms",
-        "-p",
-        "1",
-        "-r",
-        "4",
-        "--per-tpl-latency",
-    ]);
+    } = run(&words(&format!(
+        "{} --raw {list} -c 6 -t 64 -d 400ms -p 1 -r 4 --per-tpl-latency",
+        server.url()
+    )));
     assert_eq!(code, Some(1), "{stdout}{stderr}");
     assert!(!stderr.is_empty());
     stderr + &stdout

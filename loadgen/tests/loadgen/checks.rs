@@ -3,7 +3,7 @@
 use crate::{
     arena_output::digits_after,
     server::{OK, Server},
-    tool::{json, number, raw, run, template},
+    tool::{json, number, raw, run, template, words},
 };
 use serde_json::Value;
 use std::{
@@ -206,19 +206,8 @@ fn some_bodies_are_enough() {
     let server = hello();
     let url = server.url();
     let measure = |which: &str, body: &str| {
-        let args = [
-            &url,
-            "-c",
-            "2",
-            "-t",
-            "2",
-            "-n",
-            "2000",
-            "--expect-body",
-            body,
-            "--validate",
-            which,
-        ];
+        let line = format!("{url} -c 2 -t 2 -n 2000 --expect-body {body} --validate {which}");
+        let args = words(&line);
         let (report, output) = json(&args);
         (
             number(&report["counts"]["bodies_checked"]),
@@ -259,17 +248,9 @@ fn wrong_answers_are_shown_after_the_result_and_cannot_pose_as_one() {
     ];
     let list = raw(&[&files[0], &files[1]]);
     let url = server.url();
-    let output = run(&[
-        &url,
-        "--raw",
-        &list,
-        "-c",
-        "2",
-        "-n",
-        "40",
-        "--expect-body",
-        "right",
-    ]);
+    let output = run(&words(&format!(
+        "{url} --raw {list} -c 2 -n 40 --expect-body right"
+    )));
     assert_eq!(output.code, Some(1), "{output:?}");
     let text = &output.stdout;
     let (result, shown) = text.split_at(text.find("  Mismatches (the first 5 of ").unwrap());

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{json, run, template},
+    tool::{json, run, template, words},
 };
 use std::time::{Duration, Instant};
 
@@ -117,17 +117,10 @@ fn help_documents_the_exit_statuses() {
 #[test]
 fn threads_can_be_pinned() {
     let server = Server::answering(OK);
-    let (report, output) = json(&[
-        &server.url(),
-        "-c",
-        "2",
-        "-t",
-        "2",
-        "-d",
-        "150ms",
-        "--cpus",
-        "0",
-    ]);
+    let (report, output) = json(&words(&format!(
+        "{} -c 2 -t 2 -d 150ms --cpus 0",
+        server.url()
+    )));
     assert_eq!(output.code, Some(0), "{report:#}");
     let output = run(&[&server.url(), "-d", "150ms", "--cpus", "4000"]);
     assert_eq!(output.code, Some(6), "{output:?}");

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{json, json_once, json_until, number, raw, run, run_once, template},
+    tool::{json, json_once, json_until, number, raw, run, run_once, template, words},
 };
 use std::{
     net::TcpListener,
@@ -23,17 +23,9 @@ fn a_stuck_connection_is_counted_named_and_opened_again() {
         connection.wait_for_end()
     });
     let url = server.url();
-    let (report, output) = json(&[
-        &url,
-        "-c",
-        "2",
-        "-d",
-        "700ms",
-        "--timeout",
-        "150ms",
-        "--drain",
-        "0",
-    ]);
+    let (report, output) = json(&words(&format!(
+        "{url} -c 2 -d 700ms --timeout 150ms --drain 0"
+    )));
     assert_eq!(output.code, Some(1));
     assert!(number(&report["errors"]["timeout"]) >= 2, "{report:#}");
     assert!(number(&report["errors_detail"]["stuck"]) >= 2);
@@ -73,15 +65,10 @@ fn a_slow_answer_is_not_stuck_while_bytes_come() {
             }
         }
     });
-    let (report, output) = json(&[
-        &server.url(),
-        "-c",
-        "1",
-        "-d",
-        "800ms",
-        "--timeout",
-        "200ms",
-    ]);
+    let (report, output) = json(&words(&format!(
+        "{} -c 1 -d 800ms --timeout 200ms",
+        server.url()
+    )));
     assert_eq!(output.code, Some(0), "{report:#}");
     assert_eq!(report["errors"]["timeout"], 0);
 }
@@ -244,17 +231,7 @@ fn a_quota_ends_each_connection_with_a_reset() {
 #[test]
 fn a_quota_also_bounds_a_pipeline() {
     let server = Server::answering(OK);
-    let (report, output) = json(&[
-        &server.url(),
-        "-c",
-        "1",
-        "-d",
-        "300ms",
-        "-r",
-        "5",
-        "-p",
-        "4",
-    ]);
+    let (report, output) = json(&words(&format!("{} -c 1 -d 300ms -r 5 -p 4", server.url())));
     assert_eq!(output.code, Some(0), "{report:#}");
     let sent = number(&report["counts"]["whole_run"]["sent"]);
     assert!(

@@ -6,7 +6,7 @@ mod sources;
 
 use crate::{
     server::{OK, Server},
-    tool::{json, json_once, number, raw, run_once, template},
+    tool::{json, json_once, number, raw, run_once, template, words},
 };
 use socket2::Socket;
 use std::{
@@ -87,17 +87,10 @@ fn messages_of_any_length() {
 fn the_warm_up_is_counted_apart() {
     let begin = Instant::now();
     let server = Server::answering(OK);
-    let (report, output) = json(&[
-        &server.url(),
-        "-c",
-        "3",
-        "-t",
-        "2",
-        "-w",
-        "300ms",
-        "-d",
-        "300ms",
-    ]);
+    let (report, output) = json(&words(&format!(
+        "{} -c 3 -t 2 -w 300ms -d 300ms",
+        server.url()
+    )));
     assert!(begin.elapsed() >= Duration::from_millis(600));
     assert_eq!(output.code, Some(0), "{report:#}");
     let (counts, whole) = (&report["counts"], &report["counts"]["whole_run"]);
@@ -147,15 +140,8 @@ fn connections_that_were_never_up_are_missed() {
     listener.listen(1).unwrap();
     let listener = TcpListener::from(listener);
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let line = [
-        &url,
-        "-c",
-        "12",
-        "-d",
-        "300ms",
-        "--connect-timeout",
-        "100ms",
-    ];
+    let text = format!("{url} -c 12 -d 300ms --connect-timeout 100ms");
+    let line = words(&text);
     let (report, output) = json_once(&line);
     assert_eq!(output.code, Some(5), "{report:#}");
     let missing = number(&report["errors_detail"]["never_connected"]);

@@ -3,7 +3,7 @@
 use crate::{
     schema,
     server::{OK, Server},
-    tool::{number, raw, run, run_once, stopped_by, template},
+    tool::{number, raw, run, run_once, stopped_by, template, words},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hdrhistogram::{
@@ -62,32 +62,12 @@ fn every_file_tells_of_the_same_answers() {
     let list = raw(&[&files[0], &files[1]]);
     let (json, hgrm) = (path("r.json"), path("r.hgrm"));
     let (hlog, series) = (path("r.hlog"), path("r.ndjson"));
-    let output = run(&[
-        &server.url(),
-        "--raw",
-        &list,
-        "-c",
-        "4",
-        "-t",
-        "2",
-        "-d",
-        "650ms",
-        "--per-tpl-latency",
-        "-o",
-        &json,
-        "--hgrm",
-        &hgrm,
-        "--hlog",
-        &hlog,
-        "--timeseries",
-        &series,
-        "--interval",
-        "200ms",
-        "--label",
-        "server=mine",
-        "--label",
-        "block=3",
-    ]);
+    let output = run(&words(&format!(
+        "{} --raw {list} -c 4 -t 2 -d 650ms --per-tpl-latency -o {json} \
+            --hgrm {hgrm} --hlog {hlog} --timeseries {series} --interval 200ms \
+            --label server=mine --label block=3",
+        server.url()
+    )));
     assert_eq!(output.code, Some(0), "{output:?}");
     assert_eq!(names(&folder), ["r.hgrm", "r.hlog", "r.json", "r.ndjson"]);
 
@@ -191,19 +171,11 @@ fn stall_is_seen(duration: &str, windows: usize) -> bool {
     });
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("r.json");
-    let output = run(&[
-        &server.url(),
-        "-c",
-        "1",
-        "-d",
-        duration,
-        "--warmup",
-        "0",
-        "--interval",
-        "100ms",
-        "-o",
-        path.to_str().unwrap(),
-    ]);
+    let output = run(&words(&format!(
+        "{} -c 1 -d {duration} --warmup 0 --interval 100ms -o {}",
+        server.url(),
+        path.to_str().unwrap()
+    )));
     assert_eq!(output.code, Some(0), "{output:?}");
     let result = read(&path);
     let rows = result["windows"].as_array().unwrap();

@@ -3,7 +3,7 @@
 use crate::{
     files::read,
     server::{OK, Server},
-    tool::{json, json_once, run},
+    tool::{json, json_once, run, words},
 };
 use std::{
     fs,
@@ -112,21 +112,10 @@ fn summaries_for_ci() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (md, csv, file) = (path("r.md"), path("r.csv"), path("r.json"));
-    let output = run(&[
-        &server.url(),
-        "-c",
-        "2",
-        "-d",
-        "200ms",
-        "--md",
-        &md,
-        "--csv",
-        &csv,
-        "-o",
-        &file,
-        "--fail-if",
-        "errors>10%",
-    ]);
+    let output = run(&words(&format!(
+        "{} -c 2 -d 200ms --md {md} --csv {csv} -o {file} --fail-if errors>10%",
+        server.url()
+    )));
     assert_eq!(output.code, Some(3), "{output:?}");
     let result = read(file.as_ref());
     let md = fs::read_to_string(md).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{raw, run, run_once, template},
+    tool::{raw, run, run_once, template, words},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -236,19 +236,10 @@ fn the_report_of_several_servers_is_drawn() {
         ] {
             let file = folder.path().join(format!("{}{round}.json", &name[7..10]));
             let file = file.to_str().unwrap().to_owned();
-            let output = run(&[
-                &server.url(),
-                "-c",
-                "2",
-                "-d",
-                "300ms",
-                "--interval",
-                "100ms",
-                "--label",
-                name,
-                "-o",
-                &file,
-            ]);
+            let output = run(&words(&format!(
+                "{} -c 2 -d 300ms --interval 100ms --label {name} -o {file}",
+                server.url()
+            )));
             assert_eq!(output.code, Some(0), "{output:?}");
             files.push(file);
         }
@@ -274,15 +265,10 @@ fn a_run_without_answers_has_a_report_too() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.html");
     let url = format!("http://{closed}/");
-    let output = run_once(&[
-        &url,
-        "-c",
-        "1",
-        "-d",
-        "150ms",
-        "--html",
-        report.to_str().unwrap(),
-    ]);
+    let output = run_once(&words(&format!(
+        "{url} -c 1 -d 150ms --html {}",
+        report.to_str().unwrap()
+    )));
     assert_eq!(output.code, Some(5));
     let text = fs::read_to_string(&report).unwrap();
     assert!(

@@ -4,7 +4,7 @@ use crate::{
     many::Processes,
     server::{OK, Server},
     together::{try_workers, workers},
-    tool::{json, json_once, number, run},
+    tool::{json, json_once, number, run, words},
     websocket::{TEXT, frame, upgrade},
 };
 use serde_json::Value;
@@ -27,17 +27,10 @@ fn used(report: &Value) -> u64 {
 #[test]
 fn without_a_rate_nothing_is_sent() {
     let server = Server::answering(OK);
-    let (report, output) = json(&[
-        &server.url(),
-        "--idle",
-        "-c",
-        "20",
-        "-t",
-        "2",
-        "-d",
-        "300ms",
-        "--strict",
-    ]);
+    let (report, output) = json(&words(&format!(
+        "{} --idle -c 20 -t 2 -d 300ms --strict",
+        server.url()
+    )));
     assert_eq!(output.code, Some(0), "{report:#}");
     assert_eq!(report["load"]["model"], "hold");
     assert_eq!(report["hold"]["mode"], "idle");
@@ -216,22 +209,11 @@ fn by_hand(servers: usize, clients: u32, connections: &str, rate: &str) {
     let server = Processes::start(servers);
     let folder = tempfile::tempdir().unwrap();
     let url = server.url();
-    let line = [
-        &url,
-        "--idle",
-        "-c",
-        connections,
-        "-w",
-        "5s",
-        "-d",
-        "10s",
-        "--rate",
-        rate,
-        "--source-ip",
-        "127.0.0.2-17",
-        "--connect-rate",
-        "20000",
-    ];
+    let text = format!(
+        "{url} --idle -c {connections} -w 5s -d 10s --rate {rate} \
+        --source-ip 127.0.0.2-17 --connect-rate 20000"
+    );
+    let line = words(&text);
     let whole = match clients {
         1 => json(&line).0,
         _ => try_workers(clients, folder.path(), Duration::from_secs(20), &line).unwrap(),

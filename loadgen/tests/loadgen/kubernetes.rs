@@ -4,7 +4,7 @@
 use crate::{
     files::read,
     server::{OK, Server},
-    tool::{number, run},
+    tool::{number, run, words},
 };
 use seccompiler::{BpfProgram, TargetArch};
 use serde_json::Value;
@@ -267,27 +267,11 @@ fn the_seccomp_profile_allows_what_is_needed() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let url = format!("http://localhost:{}/", server.address().port());
     let (json, html, log) = (path("w0.json"), path("w0.html"), path("w0.csv"));
-    let line = [
-        url.as_str(),
-        "-c",
-        "4",
-        "-t",
-        "2",
-        "-d",
-        "300ms",
-        "--rate",
-        "200",
-        "--worker",
-        "0/1",
-        "--start-at",
-        "next:100ms",
-        "-o",
-        &json,
-        "--html",
-        &html,
-        "--raw-log",
-        &log,
-    ];
+    let text = format!(
+        "{url} -c 4 -t 2 -d 300ms --rate 200 --worker 0/1 --start-at next:100ms \
+        -o {json} --html {html} --raw-log {log}"
+    );
+    let line = words(&text);
     let output = confined(&filter(""), &line);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(number(&read(json.as_ref())["responses"]) > 0);

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{json, json_once, number, run, run_once},
+    tool::{json, json_once, number, run, run_once, words},
 };
 use std::{
     io::{Read, Write},
@@ -63,19 +63,10 @@ fn n_requests_that_the_time_is_too_short_for_are_named() {
 fn connections_think_before_their_next_request() {
     let server = Server::answering(OK);
     for (pause, depth) in [("50ms", "1"), ("40ms..60ms", "1"), ("50ms", "4")] {
-        let (report, output) = json(&[
-            &server.url(),
-            "-c",
-            "4",
-            "-p",
-            depth,
-            "-d",
-            "600ms",
-            "-w",
-            "0",
-            "--think",
-            pause,
-        ]);
+        let (report, output) = json(&words(&format!(
+            "{} -c 4 -p {depth} -d 600ms -w 0 --think {pause}",
+            server.url()
+        )));
         assert_eq!(output.code, Some(0), "{report:#}");
         // 4 connections, a batch now and one every 50 ms at most, and what was in flight at the borders.
         let batches = number(&report["requests"]) / depth.parse::<u64>().unwrap();
@@ -129,17 +120,10 @@ fn endings(close: &str) -> Vec<bool> {
             .push(end == std::io::ErrorKind::UnexpectedEof);
         Ok(())
     });
-    let (report, _) = json(&[
-        &server.url(),
-        "-c",
-        "2",
-        "-r",
-        "3",
-        "-n",
-        "60",
-        "--close",
-        close,
-    ]);
+    let (report, _) = json(&words(&format!(
+        "{} -c 2 -r 3 -n 60 --close {close}",
+        server.url()
+    )));
     assert_eq!(number(&report["responses"]), 60, "{report:#}");
     ends.lock().unwrap().clone()
 }
@@ -171,17 +155,9 @@ fn connections_come_from_the_addresses_given() {
         }
     });
     let url = server.url();
-    let (report, output) = json(&[
-        &url,
-        "-c",
-        "6",
-        "-t",
-        "2",
-        "-n",
-        "60",
-        "--source-ip",
-        "127.0.0.7,127.0.0.10-11",
-    ]);
+    let (report, output) = json(&words(&format!(
+        "{url} -c 6 -t 2 -n 60 --source-ip 127.0.0.7,127.0.0.10-11"
+    )));
     assert_eq!(output.code, Some(0), "{report:#}");
     let mut peers = peers.lock().unwrap().clone();
     peers.sort();
@@ -225,15 +201,10 @@ fn a_server_may_be_a_unix_socket_or_ipv6() {
             });
         }
     });
-    let (report, output) = json(&[
-        "http://no-such-host.invalid/x",
-        "--unix",
-        path.to_str().unwrap(),
-        "-c",
-        "4",
-        "-n",
-        "100",
-    ]);
+    let (report, output) = json(&words(&format!(
+        "http://no-such-host.invalid/x --unix {} -c 4 -n 100",
+        path.to_str().unwrap()
+    )));
     assert_eq!(output.code, Some(0), "{report:#}");
     assert_eq!(report["target"], "no-such-host.invalid/x");
     let long = "x".repeat(200);

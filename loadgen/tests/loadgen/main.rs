@@ -23,6 +23,7 @@ mod html;
 mod idle;
 mod kubernetes;
 mod limits;
+mod lists;
 mod many;
 mod merge;
 mod people;

@@ -3,7 +3,7 @@
 use crate::{
     files::{histogram, read, sum},
     server::{OK, Server},
-    tool::{Output, finish, number, run, start, template},
+    tool::{Output, finish, number, run, start, template, words},
 };
 use serde_json::Value;
 use std::{
@@ -26,27 +26,13 @@ fn two_workers(folder: &TempDir, url: &str, extra: &[&str]) -> Vec<PathBuf> {
         .map(|worker| {
             let (share, json) = (format!("{worker}/2"), path(format!("w{worker}.json")));
             let series = path(format!("w{worker}.ndjson"));
-            let line = [
-                url,
-                "-c",
-                "5",
-                "-t",
-                "2",
-                "-d",
-                "1s",
-                "--interval",
-                "200ms",
-                "--label",
-                "server=x",
-                "--worker",
-                &share,
-                "--start-at",
-                &at,
-                "-o",
+            let text = format!(
+                "{url} -c 5 -t 2 -d 1s --interval 200ms --label server=x \
+ --worker {share} --start-at {at} -o {} --timeseries {}",
                 text(&json),
-                "--timeseries",
-                text(&series),
-            ];
+                text(&series)
+            );
+            let line = words(&text);
             start(&[&line[..], extra].concat())
         })
         .collect();
@@ -205,13 +191,10 @@ fn two_workers_share_a_rate() {
 #[test]
 fn a_start_that_is_over_sends_nothing() {
     let server = Server::answering(OK);
-    let output = run(&[
-        &server.url(),
-        "--start-at",
-        "2020-01-01T00:00:00Z",
-        "-d",
-        "5s",
-    ]);
+    let output = run(&words(&format!(
+        "{} --start-at 2020-01-01T00:00:00Z -d 5s",
+        server.url()
+    )));
     assert_eq!(output.code, Some(4), "{output:?}");
     assert!(output.stderr.contains("too late"), "{output:?}");
     assert_eq!(server.connections(), 0);

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{json, number, run},
+    tool::{json, number, run, words},
 };
 use std::{
     io::Write,
@@ -104,17 +104,11 @@ fn help_names_the_verbs() {
 #[test]
 fn percentiles_are_those_that_were_asked_for() {
     let server = Server::answering(OK);
-    let args = [
-        &server.url(),
-        "-c",
-        "2",
-        "-n",
-        "2000",
-        "-d",
-        "20s",
-        "--percentiles",
-        "99,p50,99.99,100",
-    ];
+    let line = format!(
+        "{} -c 2 -n 2000 -d 20s --percentiles 99,p50,99.99,100",
+        server.url()
+    );
+    let args = words(&line);
     let (report, output) = json(&args);
     assert_eq!(output.code, Some(0), "{report:#}");
     let latency = &report["latency"];
@@ -141,16 +135,10 @@ fn percentiles_are_those_that_were_asked_for() {
 #[test]
 fn the_whole_spectrum_has_two_times_in_an_open_loop() {
     let server = Server::answering(OK);
-    let output = run(&[
-        &server.url(),
-        "-c",
-        "2",
-        "-d",
-        "300ms",
-        "--rate",
-        "500",
-        "-l",
-    ]);
+    let output = run(&words(&format!(
+        "{} -c 2 -d 300ms --rate 500 -l",
+        server.url()
+    )));
     let (_, after) = output.stdout.split_once("Spectrum:").unwrap();
     let mut lines = after.lines();
     assert!(

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{json, json_once, json_until, number, raw, run, template},
+    tool::{json, json_once, json_until, number, raw, run, template, words},
 };
 use serde_json::Value;
 use std::{thread, time::Duration};
@@ -11,19 +11,10 @@ use std::{thread, time::Duration};
 fn requests_are_sent_at_the_rate_whatever_the_threads() {
     let server = Server::answering(OK);
     for (threads, arrival) in [("1", "uniform"), ("3", "uniform"), ("2", "poisson")] {
-        let (report, output) = json(&[
-            &server.url(),
-            "-c",
-            "8",
-            "-t",
-            threads,
-            "-d",
-            "500ms",
-            "--rate",
-            "1k",
-            "--arrival",
-            arrival,
-        ]);
+        let (report, output) = json(&words(&format!(
+            "{} -c 8 -t {threads} -d 500ms --rate 1k --arrival {arrival}",
+            server.url()
+        )));
         let load = &report["load"];
         assert_eq!(output.code, Some(0), "{report:#}");
         assert_eq!(load["model"], "rate");
@@ -104,17 +95,10 @@ fn what_has_waited_for_longer_than_the_deadline_is_dropped_and_counted() {
             connection.write(OK)?;
         }
     });
-    let (report, output) = json(&[
-        &server.url(),
-        "-c",
-        "1",
-        "-d",
-        "600ms",
-        "--rate",
-        "200",
-        "--deadline",
-        "50ms",
-    ]);
+    let (report, output) = json(&words(&format!(
+        "{} -c 1 -d 600ms --rate 200 --deadline 50ms",
+        server.url()
+    )));
     assert_eq!(output.code, Some(0), "{report:#}");
     assert!(number(&report["load"]["shed"]) > 60, "{report:#}");
     assert!(number(&report["load"]["queued_at_end"]) < 40, "{report:#}");
@@ -160,17 +144,10 @@ fn ramps_and_steps_are_followed_and_templates_mixed() {
         template("POST /b HTTP/1.1\r\nHost: b\r\nContent-Length: 1\r\n\r\nb"),
     ];
     let files = raw(&[&files[0], &files[1]]);
-    let (report, _) = json(&[
-        &server.url(),
-        "--raw",
-        &files,
-        "-c",
-        "4",
-        "-d",
-        "500ms",
-        "-q",
-        "100,300",
-    ]);
+    let (report, _) = json(&words(&format!(
+        "{} --raw {files} -c 4 -d 500ms -q 100,300",
+        server.url()
+    )));
     assert_eq!(report["load"]["model"], "steps");
     assert_eq!(report["load"]["due"], 100, "{report:#}");
     for template in [0, 1] {

@@ -4,7 +4,7 @@ use crate::{
     files::{histogram, read},
     server::{OK, Server},
     together::workers,
-    tool::{json, number, raw, run, template},
+    tool::{json, number, raw, run, template, words},
 };
 use hdrhistogram::Histogram;
 use serde_json::Value;
@@ -150,19 +150,12 @@ fn what_was_wrong_is_said() {
         ["/a", "/b"].map(|path| template(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")));
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("raw.csv");
-    let (report, output) = json(&[
-        &server.url(),
-        "--raw",
-        &raw(&[&files[0], &files[1]]),
-        "--expect-body",
-        "ok",
-        "-c",
-        "2",
-        "-n",
-        "60",
-        "--raw-log",
-        log.to_str().unwrap(),
-    ]);
+    let (report, output) = json(&words(&format!(
+        "{} --raw {} --expect-body ok -c 2 -n 60 --raw-log {}",
+        server.url(),
+        raw(&[&files[0], &files[1]]),
+        log.to_str().unwrap()
+    )));
     assert_eq!(output.code, Some(1), "{report:#}");
     let answers = answers(&log);
     is_the_sum(&report, &answers);
@@ -197,18 +190,10 @@ fn messages_are_answers_too() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("raw.csv");
     let log_path = log.to_str().unwrap();
-    let (report, _) = json(&[
-        &server.url(),
-        "--ws",
-        "-c",
-        "2",
-        "-p",
-        "2",
-        "-d",
-        "200ms",
-        "--raw-log",
-        log_path,
-    ]);
+    let (report, _) = json(&words(&format!(
+        "{} --ws -c 2 -p 2 -d 200ms --raw-log {log_path}",
+        server.url()
+    )));
     let answers = answers(&log);
     is_the_sum(&report, &answers);
     assert!(answers.iter().all(|answer| answer.status.is_none()));

@@ -4,7 +4,7 @@ use crate::{
     files::read,
     raw_log,
     server::{OK, Server},
-    tool::{number, run},
+    tool::{number, run, words},
 };
 use std::{
     process::{Command, Stdio},
@@ -84,16 +84,10 @@ fn what_json_prints_can_be_merged() {
     let server = Server::answering(OK);
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("w0.json");
-    let printed = run(&[
-        &server.url(),
-        "-c",
-        "2",
-        "-d",
-        "200ms",
-        "--worker",
-        "0/1",
-        "--json",
-    ]);
+    let printed = run(&words(&format!(
+        "{} -c 2 -d 200ms --worker 0/1 --json",
+        server.url()
+    )));
     std::fs::write(&out, printed.stdout).unwrap();
     let whole = folder.path().join("run.json");
     let merged = run(&[

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{json, json_once, number, raw, template},
+    tool::{json, json_once, number, raw, template, words},
 };
 use std::{collections::HashSet, thread, time::Duration};
 
@@ -34,17 +34,12 @@ fn templates_are_sent_byte_for_byte() {
     let chunked = "POST /baseline11?a=13&b=42 HTTP/1.1\r\nHost: localhost:8080\r\n\
         Transfer-Encoding: chunked\r\n\r\n2\r\n20\r\n0\r\n\r\n";
     let file = template(chunked);
-    let args = [
-        &server.url(),
-        "--raw",
-        &raw(&[&file]),
-        "-c",
-        "2",
-        "-d",
-        "150ms",
-        "-p",
-        "3",
-    ];
+    let line = format!(
+        "{} --raw {} -c 2 -d 150ms -p 3",
+        server.url(),
+        raw(&[&file])
+    );
+    let args = words(&line);
     let (report, output) = json(&args);
     assert_eq!(output.code, Some(0), "{report:#}");
     assert!(
@@ -60,16 +55,10 @@ fn a_template_names_the_target_when_there_is_no_url() {
     let server = Server::answering(OK);
     // Nothing follows the Host header, not even its line end: the request never ends, so nothing answers.
     let file = template(format!("GET / HTTP/1.1\r\nHost: {}", server.address()));
-    let (report, _) = json_once(&[
-        "--raw",
-        &raw(&[&file]),
-        "-c",
-        "1",
-        "-d",
-        "100ms",
-        "--drain",
-        "0",
-    ]);
+    let (report, _) = json_once(&words(&format!(
+        "--raw {} -c 1 -d 100ms --drain 0",
+        raw(&[&file])
+    )));
     assert_eq!(report["target"], format!("{}/", server.address()));
     assert_eq!(report["errors"]["connect"], 0);
     assert_eq!(server.connections(), 1);
@@ -81,19 +70,11 @@ fn random_numbers_are_padded_in_range_and_repeatable() {
         let server = Server::answering(OK);
         let file =
             template("GET /items/{RAND:1:50000}?page={RAND:1:10} HTTP/1.1\r\nHost: x\r\n\r\n");
-        json(&[
-            &server.url(),
-            "--raw",
-            &raw(&[&file]),
-            "-c",
-            "1",
-            "-n",
-            "20",
-            "-p",
-            "2",
-            "--seed",
-            seed,
-        ]);
+        json(&words(&format!(
+            "{} --raw {} -c 1 -n 20 -p 2 --seed {seed}",
+            server.url(),
+            raw(&[&file])
+        )));
         let paths: Vec<String> = server
             .requests()
             .iter()
@@ -122,19 +103,12 @@ fn random_numbers_are_padded_in_range_and_repeatable() {
 fn a_sequence_is_shared_by_all_connections_and_threads() {
     let server = Server::answering(OK);
     let file = template("GET /{SEQ:100001} HTTP/1.1\r\nHost: x\r\n\r\n");
-    let args = [
-        &server.url(),
-        "--raw",
-        &raw(&[&file]),
-        "-c",
-        "4",
-        "-t",
-        "2",
-        "-d",
-        "200ms",
-        "-p",
-        "4",
-    ];
+    let line = format!(
+        "{} --raw {} -c 4 -t 2 -d 200ms -p 4",
+        server.url(),
+        raw(&[&file])
+    );
+    let args = words(&line);
     let (report, output) = json(&args);
     assert_eq!(output.code, Some(0), "{report:#}");
     let mut numbers: Vec<u64> = server
@@ -240,17 +214,12 @@ fn short_untracked_sends_of_static_requests_are_completed() {
         body.len()
     );
     let file = template(&request);
-    let args = [
-        &server.url(),
-        "--raw",
-        &raw(&[&file]),
-        "-c",
-        "2",
-        "-d",
-        "400ms",
-        "--send-buf",
-        "4096",
-    ];
+    let line = format!(
+        "{} --raw {} -c 2 -d 400ms --send-buf 4096",
+        server.url(),
+        raw(&[&file])
+    );
+    let args = words(&line);
     let (report, output) = json(&args);
     assert_eq!(output.code, Some(0), "{report:#}");
     assert!(
@@ -286,17 +255,10 @@ fn each_request_of_a_pipeline_has_its_own_latency() {
             connection.write(OK)?;
         }
     });
-    let (report, _) = json(&[
-        &server.url(),
-        "-c",
-        "1",
-        "-d",
-        "800ms",
-        "-p",
-        "2",
-        "-w",
-        "200ms",
-    ]);
+    let (report, _) = json(&words(&format!(
+        "{} -c 1 -d 800ms -p 2 -w 200ms",
+        server.url()
+    )));
     // In the steady state a request waits for the one before it and for itself.
     let median = number(&report["latency_us"]["p50"]);
     assert!((70_000..140_000).contains(&median), "{report:#}");
@@ -305,18 +267,8 @@ fn each_request_of_a_pipeline_has_its_own_latency() {
 #[test]
 fn tracked_sends_give_the_same_result() {
     let server = Server::answering(OK);
-    let args = [
-        &server.url(),
-        "-c",
-        "3",
-        "-d",
-        "300ms",
-        "-p",
-        "4",
-        "-r",
-        "10",
-        "--tracked-sends",
-    ];
+    let line = format!("{} -c 3 -d 300ms -p 4 -r 10 --tracked-sends", server.url());
+    let args = words(&line);
     let (report, output) = json(&args);
     assert_eq!(output.code, Some(0), "{report:#}");
     assert!(number(&report["reconnects"]) > 3);

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{Output, finish, json, number, run, start},
+    tool::{Output, finish, json, number, run, start, words},
 };
 use serde_json::Value;
 use std::{
@@ -18,6 +18,12 @@ use std::{
 /// The servers of these tests are threads of this process.
 fn own_pid() -> String {
     process::id().to_string()
+}
+
+/// Runs against this server while a process is watched; `flags` in one line.
+fn watching(pid: &str, server: &Server, flags: &str) -> (Value, Output) {
+    let line = format!("{} --server-pid {pid} {flags}", server.url());
+    json(&words(&line))
 }
 
 /// A process that is ended with the test.
@@ -59,21 +65,9 @@ fn a_process_is_measured_over_the_window() {
     let server = Server::answering(OK);
     let clock = || sws_ring::sys::cpu_time_of(watched.0.id()).unwrap();
     let before = clock();
-    let (report, output) = json(&[
-        &server.url(),
-        "-c",
-        "4",
-        "-d",
-        "500ms",
-        "--interval",
-        "100ms",
-        "--server-pid",
-        &watched.pid(),
-        "--fail-if",
-        "server-rss>100GB",
-        "--fail-if",
-        "server-cpu>100s",
-    ]);
+    let flags =
+        "-c 4 -d 500ms --interval 100ms --fail-if server-rss>100GB --fail-if server-cpu>100s";
+    let (report, output) = watching(&watched.pid(), &server, flags);
     let spent = clock() - before;
     assert_eq!(output.code, Some(0), "{report:#}");
     let side = &report["server"];
@@ -113,15 +107,7 @@ fn a_process_is_measured_over_the_window() {
 #[test]
 fn threads_and_their_switches_are_counted() {
     let server = Server::answering(OK);
-    let (report, _) = json(&[
-        &server.url(),
-        "-c",
-        "4",
-        "-d",
-        "200ms",
-        "--server-pid",
-        &own_pid(),
-    ]);
+    let (report, _) = watching(&own_pid(), &server, "-c 4 -d 200ms");
     let side = &report["server"];
     // The listener and the connections, at least.
     assert!(number(&side["threads"]) >= 5, "{side:#}");
@@ -131,30 +117,13 @@ fn threads_and_their_switches_are_counted() {
 #[test]
 fn gates_on_the_server_can_be_breached() {
     let server = Server::answering(OK);
-    let (url, pid) = (server.url(), own_pid());
+    let common = format!("{} -c 2 -d 150ms --fail-if", server.url());
     for gate in ["server-rss>1KB", "server-cpu>1ns"] {
-        let output = run(&[
-            &url,
-            "-c",
-            "2",
-            "-d",
-            "150ms",
-            "--server-pid",
-            &pid,
-            "--fail-if",
-            gate,
-        ]);
+        let line = format!("{common} {gate} --server-pid {}", own_pid());
+        let output = run(&words(&line));
         assert_eq!(output.code, Some(3), "{output:?}");
     }
-    let output = run(&[
-        &url,
-        "-c",
-        "2",
-        "-d",
-        "150ms",
-        "--fail-if",
-        "server-rss>1GB",
-    ]);
+    let output = run(&words(&format!("{common} server-rss>1GB")));
     assert_eq!(output.code, Some(3), "{output:?}");
     assert!(
         output.stdout.contains("did not measure"),
@@ -166,15 +135,8 @@ fn gates_on_the_server_can_be_breached() {
 #[test]
 fn the_text_has_it_after_the_result() {
     let server = Server::answering(OK);
-    let output = run(&[
-        &server.url(),
-        "-c",
-        "2",
-        "-d",
-        "200ms",
-        "--server-pid",
-        &own_pid(),
-    ]);
+    let line = format!("{} -c 2 -d 200ms --server-pid {}", server.url(), own_pid());
+    let output = run(&words(&line));
     assert_eq!(output.code, Some(0), "{output:?}");
     let (_, after) = output.stdout.split_once("Reconnects: ").unwrap();
     for part in [
@@ -207,15 +169,7 @@ fn child_processes_belong_to_it() {
     shell.stdout.take().unwrap().read_exact(&mut word).unwrap();
     let server = Server::answering(OK);
     let pid = shell.id().to_string();
-    let (report, output) = json(&[
-        &server.url(),
-        "-c",
-        "1",
-        "-d",
-        "300ms",
-        "--server-pid",
-        &pid,
-    ]);
+    let (report, output) = watching(&pid, &server, "-c 1 -d 300ms");
     let ended = Command::new("kill").arg(&pid).status().unwrap();
     assert!(ended.success());
     shell.wait().unwrap();
@@ -241,18 +195,7 @@ fn a_server_that_ends_is_no_end_of_the_run() {
             connection.write(OK)?;
         }
     });
-    let args = [
-        &server.url(),
-        "-c",
-        "1",
-        "-n",
-        "200",
-        "-d",
-        "20s",
-        "--server-pid",
-        &pid,
-    ];
-    let (report, output) = json(&args);
+    let (report, output) = watching(&pid, &server, "-c 1 -n 200 -d 20s");
     assert_eq!(output.code, Some(0), "{report:#}");
     assert_eq!(report["responses"], 200);
     let notes = report["server"]["notes"].to_string();
@@ -327,15 +270,8 @@ fn a_cgroup_is_measured_as_a_whole() {
     let group = own_cgroup();
     let path = group.clone().unwrap_or_else(|| "/sys/fs/cgroup".into());
     let path = path.to_str().unwrap();
-    let args = [
-        &server.url(),
-        "-c",
-        "2",
-        "-d",
-        "300ms",
-        "--server-cgroup",
-        path,
-    ];
+    let line = format!("{} -c 2 -d 300ms --server-cgroup {path}", server.url());
+    let args = words(&line);
     if group.is_none() {
         let output = run(&args);
         assert_eq!(output.code, Some(2), "{output:?}");
@@ -400,17 +336,11 @@ fn a_container_is_found_by_name() {
         process::id()
     );
     let (_folder, host) = engine(found);
-    let url = server.url();
-    let args = [
-        url.as_str(),
-        "-c",
-        "2",
-        "-d",
-        "200ms",
-        "--json",
-        "--server-container",
-        "web-1",
-    ];
+    let line = format!(
+        "{} -c 2 -d 200ms --json --server-container web-1",
+        server.url()
+    );
+    let args = words(&line);
     let output = with_engine(&host, &args);
     assert_eq!(output.code, Some(0), "{output:?}");
     let report: Value = serde_json::from_str(&output.stdout).unwrap();
@@ -453,22 +383,8 @@ fn the_page_draws_it() {
     let server = Server::answering(OK);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.html");
-    let page = path.to_str().unwrap();
-    let (url, pid) = (server.url(), own_pid());
-    let args = [
-        &url,
-        "-c",
-        "2",
-        "-d",
-        "400ms",
-        "--interval",
-        "100ms",
-        "--server-pid",
-        &pid,
-        "--html",
-        page,
-    ];
-    let output = run(&args);
+    let flags = format!("-c 2 -d 400ms --interval 100ms --html {}", path.display());
+    let (_, output) = watching(&own_pid(), &server, &flags);
     assert_eq!(output.code, Some(0), "{output:?}");
     let page = fs::read_to_string(path).unwrap();
     for part in [
@@ -485,17 +401,12 @@ fn the_page_draws_it() {
 #[test]
 fn a_signal_ends_the_watch_as_well() {
     let server = Server::answering(OK);
-    let args = [
-        &server.url(),
-        "-c",
-        "2",
-        "-d",
-        "60s",
-        "--json",
-        "--server-pid",
-        &own_pid(),
-    ];
-    let child = start(&args);
+    let line = format!(
+        "{} -c 2 -d 60s --json --server-pid {}",
+        server.url(),
+        own_pid()
+    );
+    let child = start(&words(&line));
     while server.requests().len() < 1000 {
         thread::yield_now();
     }

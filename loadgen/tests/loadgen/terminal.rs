@@ -2,7 +2,7 @@
 
 use crate::{
     server::{OK, Server},
-    tool::{Output, run, until_answered},
+    tool::{Output, run, until_answered, words},
 };
 use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
@@ -175,16 +175,10 @@ fn who_wants_no_line_gets_none() {
 #[test]
 fn quiet_prints_the_result_only() {
     let server = Server::answering(OK);
-    let output = run(&[
-        &server.url(),
-        "-c",
-        "2",
-        "-t",
-        "9",
-        "-d",
-        "150ms",
-        "--quiet",
-    ]);
+    let output = run(&words(&format!(
+        "{} -c 2 -t 9 -d 150ms --quiet",
+        server.url()
+    )));
     assert_eq!(
         (output.code, output.stderr.as_str()),
         (Some(0), ""),

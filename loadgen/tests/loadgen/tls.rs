@@ -3,7 +3,7 @@
 use crate::{
     server::{OK, Server},
     tls_server::{Authority, Identity, Settings, TLS12, TLS13, url},
-    tool::{self, Output, json, json_once, number, run, template},
+    tool::{self, Output, json, json_once, number, run, template, words},
 };
 use rcgen::{BasicConstraints, IsCa};
 use serde_json::Value;
@@ -430,16 +430,8 @@ fn handshakes_that_come_to_nothing() {
         (silent, "150ms", "timed out in the handshake", ""),
         (closing, "20s", "closed in the handshake", ""),
     ] {
-        let args = [
-            &url(&server),
-            "-k",
-            "-c",
-            "2",
-            "-d",
-            "700ms",
-            "--timeout",
-            timeout,
-        ];
+        let line = format!("{} -k -c 2 -d 700ms --timeout {timeout}", url(&server));
+        let args = words(&line);
         let (report, output) = json_once(&args);
         assert_eq!(output.code, Some(5), "{report:#}");
         invalid(&report, kind, &[part, "2 of 2 connections were never up"]);

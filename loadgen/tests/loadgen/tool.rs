@@ -22,6 +22,11 @@ pub(crate) struct Output {
     pub(crate) stderr: String,
 }
 
+/// The arguments of a command line. Nothing that a test passes has spaces within.
+pub(crate) fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
 /// Starts the binary.
 pub(crate) fn start(args: &[&str]) -> Child {
     command(args).spawn().unwrap()
