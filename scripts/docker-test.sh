@@ -72,7 +72,7 @@ chmod +x "$SWS_DOCKER_ENTRY/run.sh"
 docker build --quiet --tag httparena-sws-of-this-machine "$SWS_DOCKER_ENTRY" > /dev/null
 
 # One at a time: rings of all containers count towards one limit of locked memory.
-cargo test --manifest-path "$root/Cargo.toml" --package harness --locked --test engine -- \
+cargo test --manifest-path "$root/Cargo.toml" --package harness --locked --test engine --test containers -- \
     --ignored --test-threads 1 --nocapture
 
 echo 'validation in a container, with the binary that this machine compiled in place of the Dockerfile'

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone)]
@@ -27,6 +27,9 @@ enum Debris {
 
 static DEBRIS: Mutex<Vec<(u64, Debris)>> = Mutex::new(Vec::new());
 static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// How long a signal waits for what may not be disturbed.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn debris() -> MutexGuard<'static, Vec<(u64, Debris)>> {
     DEBRIS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -55,12 +58,33 @@ pub fn install() -> Result<(), Error> {
         if let Some(signal) = signals.forever().next() {
             eprintln!("\ninterrupted: stopping what was started");
             // Held to the end, so that nothing new can be started.
-            let mut list = debris();
-            sweep(&mut list);
+            match debris_within(PATIENCE) {
+                Some(mut list) => sweep(&mut list),
+                None => eprintln!("the Docker client hangs; what it starts may stay"),
+            }
             std::process::exit(128 + signal);
         }
     });
     Ok(())
+}
+
+fn debris_within(limit: Duration) -> Option<MutexGuard<'static, Vec<(u64, Debris)>>> {
+    let start = Instant::now();
+    loop {
+        match DEBRIS.try_lock() {
+            Ok(list) => return Some(list),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= limit => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// Does `work`, and has a signal wait until it is done. For what cannot be taken
+/// back half-way; `work` must not note anything.
+pub fn undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    let _list = debris();
+    work()
 }
 
 fn sweep(list: &mut Vec<(u64, Debris)>) {
@@ -111,6 +135,8 @@ fn remove_container(docker: &Path, name: &str) {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
+        // A second Ctrl-C does not reach it.
+        .process_group(0)
         .status();
 }
 
@@ -222,6 +248,13 @@ impl Container {
     /// The container's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Gives the claim up: the name turned out to be somebody else's.
+    pub fn leave(self) {
+        forget(self.note);
+        // Not dropped, which would remove it.
+        std::mem::forget(self);
     }
 }
 

@@ -196,10 +196,10 @@ impl Server {
     /// or does not answer in time.
     pub fn start(entry: &Entry, mode: &Mode, start: &Start<'_>) -> Result<Self, Error> {
         let scratch = TempFolder::new("server")?;
-        if let Mode::Docker(docker) = mode {
-            docker.remove_stale(entry, start.purpose);
+        match mode {
+            Mode::Native => ports::must_be_free(start.port)?,
+            Mode::Docker(docker) => docker.make_way(entry, start.purpose, start.port)?,
         }
-        ports::must_be_free(start.port)?;
         let running = match mode {
             Mode::Native => Running::Native(start_native(entry, start, scratch.path())?),
             Mode::Docker(docker) => {

@@ -40,6 +40,16 @@ fn parent(pid: u32) -> Option<u32> {
     stat(pid)?.get(1)?.parse().ok()
 }
 
+/// When the process started, in the kernel's ticks after the boot; `None` for
+/// one that has ended.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let fields = stat(pid)?;
+    if fields.first()? == "Z" {
+        return None;
+    }
+    fields.get(19)?.parse().ok()
+}
+
 /// Whether the process exists and has not ended.
 pub fn is_running(pid: u32) -> bool {
     stat(pid).is_some_and(|fields| fields.first().is_some_and(|state| state != "Z"))

@@ -10,97 +10,12 @@
 
 mod support;
 
-use std::path::PathBuf;
+use support::docker::FakeDocker;
 use support::{Entry, Run, harness, root, script_file};
-use tempfile::TempDir;
-
-/// Understands the calls that the harness makes. `run` takes the port from
-/// --publish and the data folder from the first --volume.
-const CLIENT: &str = r#"#!/bin/sh
-state=@STATE@
-echo "$@" >> "$state/calls"
-case "$1" in
-info) echo 99.1 ;;
-build) exit 0 ;;
-rm)
-    [ -f "$state/pid" ] || exit 1
-    kill "$(cat "$state/pid")" 2> "$state/null" || true
-    rm "$state/pid"
-    ;;
-inspect)
-    case "$3" in
-    *Pid*) cat "$state/pid" ;;
-    *) [ -f "$state/exit" ] && echo "false $(cat "$state/exit")" || echo "true 0" ;;
-    esac
-    ;;
-logs) cat "$state/log" ;;
-network) echo bridge ;;
-run)
-    case "$*" in
-    *memlock=-1:-1*) [ -f "$state/strict" ] && refused=8 ;;
-    *nofile=512:512*) ;;
-    *--ulimit*) [ -f "$state/strict" ] && refused=7 ;;
-    esac
-    if [ -n "$refused" ]; then
-        echo "error setting rlimits for ready process: error setting rlimit type $refused: operation not permitted" >&2
-        exit 125
-    fi
-    while [ $# -gt 0 ]; do
-        case "$1" in
-        --publish) port=${2#*:}; port=${port%:*} ;;
-        --env) port=${2#PORT=} ;;
-        --volume) [ -n "$data" ] || data=$(dirname "${2%%:*}") ;;
-        esac
-        shift
-    done
-    rm -f "$state/exit"
-    (
-        if [ -f "$state/strict" ]; then ulimit -l 64; ulimit -n 512; fi
-        PORT=$port DATA_DIR=$data @SERVER@ &
-        echo $! > "$state/pid.new"
-        mv "$state/pid.new" "$state/pid"
-        wait $!
-        echo $? > "$state/exit"
-    ) > "$state/log" 2>&1 &
-    while [ ! -f "$state/pid" ]; do sleep 0.01; done
-    echo 0123456789abcdef
-    ;;
-*) exit 64 ;;
-esac
-"#;
-
-struct FakeDocker {
-    folder: TempDir,
-}
-
-impl FakeDocker {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let client = CLIENT
-            .replace("@STATE@", &folder.path().display().to_string())
-            .replace("@SERVER@", env!("CARGO_BIN_EXE_fake-entry"));
-        script_file(&folder.path().join("docker.sh"), &client);
-        Self { folder }
-    }
-
-    fn program(&self) -> PathBuf {
-        self.folder.path().join("docker.sh")
-    }
-
-    /// The calls in order, without those that only look at the engine or at a
-    /// container's state.
-    fn calls(&self) -> Vec<String> {
-        let text = std::fs::read_to_string(self.folder.path().join("calls")).unwrap();
-        text.lines()
-            .filter(|line| !line.starts_with("inspect") && !line.starts_with("network"))
-            .map(str::to_owned)
-            .collect()
-    }
-}
 
 /// A port that nothing else in these tests uses.
-fn port() -> String {
-    harness::launch::ports::free().unwrap().to_string()
+fn port() -> u16 {
+    harness::launch::ports::free().unwrap()
 }
 
 #[test]
@@ -108,22 +23,7 @@ fn a_validation_builds_cleans_runs_and_removes() {
     let docker = FakeDocker::new();
     let entry = Entry::fake(None, &["pipelined"]);
     let port = port();
-    let mut command = harness();
-    command
-        .arg("--root")
-        .arg(root())
-        .arg("validate")
-        .arg(entry.path());
-    command.args([
-        "--docker",
-        "--quick",
-        "--generation",
-        "2026-04",
-        "--port",
-        &port,
-    ]);
-    command.env("DOCKER", docker.program());
-    let run = Run::of(command);
+    let run = Run::of(docker.validate(&entry, port));
     run.expect_code(0);
     assert!(
         run.stdout.contains("mode: docker (engine 99.1)"),
@@ -140,7 +40,7 @@ fn a_validation_builds_cleans_runs_and_removes() {
     verbs.dedup();
     assert_eq!(
         verbs,
-        ["info", "build", "rm", "run", "logs", "rm"],
+        ["info", "build", "ps", "run", "logs", "rm"],
         "{calls:#?}"
     );
     let folder = entry.path().canonicalize().unwrap();
@@ -148,7 +48,13 @@ fn a_validation_builds_cleans_runs_and_removes() {
         calls[1],
         format!("build --tag httparena-{name} {}", folder.display())
     );
-    assert_eq!(calls[2], format!("rm --force httparena-validate-{name}"));
+    assert!(
+        calls[3].starts_with(&format!(
+            "run --detach --name httparena-validate-{name} --label sws.harness="
+        )),
+        "{}",
+        calls[3]
+    );
     assert!(
         calls[3].contains(&format!("--publish 127.0.0.1:{port}:8080")),
         "{}",
@@ -159,11 +65,11 @@ fn a_validation_builds_cleans_runs_and_removes() {
         "{}",
         calls[3]
     );
-    assert_eq!(calls.last(), Some(&calls[2]));
-    assert!(
-        !docker.folder.path().join("pid").exists(),
-        "the container still runs"
+    assert_eq!(
+        calls.last(),
+        Some(&format!("rm --force httparena-validate-{name}"))
     );
+    assert!(!docker.file("pid").exists(), "the container still runs");
 }
 
 #[test]
@@ -194,7 +100,7 @@ fn a_measurement_uses_the_host_network_and_the_containers_process() {
         "--conns",
         "4",
     ]);
-    command.args(["--port", &port()]);
+    command.args(["--port", &port().to_string()]);
     command
         .env("DOCKER", docker.program())
         .env("LOADGEN", &generator);
@@ -233,16 +139,8 @@ fn a_measurement_uses_the_host_network_and_the_containers_process() {
 fn a_container_that_ends_shows_its_log_and_is_removed() {
     let docker = FakeDocker::new();
     let entry = Entry::fake(None, &["pipelined"]);
-    let mut command = harness();
-    command
-        .arg("--root")
-        .arg(root())
-        .arg("validate")
-        .arg(entry.path());
-    command.args(["--docker", "--generation", "2026-04", "--port", &port()]);
-    command
-        .env("DOCKER", docker.program())
-        .env("FAKE_FAULT", "dies-at-start");
+    let mut command = docker.validate(&entry, port());
+    command.env("FAKE_FAULT", "dies-at-start");
     let run = Run::of(command);
     run.expect_code(3);
     assert!(
@@ -262,32 +160,98 @@ fn a_container_that_ends_shows_its_log_and_is_removed() {
         .collect();
     assert_eq!(
         verbs,
-        ["info", "build", "rm", "run", "logs", "rm"],
+        ["info", "build", "ps", "run", "logs", "rm"],
         "{calls:#?}"
     );
+}
+
+/// A line of `docker ps` as the harness asks for it.
+fn listed(id: &str, name: &str, label: &str, port: u16) -> String {
+    format!("{id}\t{name}\trunning\t{label}\t127.0.0.1:{port}->8080/tcp\n")
+}
+
+/// The label of a container that a process started: this test's program is one
+/// that runs, and the same process started earlier is one that does not.
+fn label(has_ended: bool) -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let pid = std::process::id();
+    let start = harness::processes::start_time(pid).unwrap() - u64::from(has_ended);
+    format!("{}/{pid}/{start}", boot.trim())
+}
+
+#[test]
+fn what_cancelled_runs_of_any_entry_left_is_removed_and_nothing_else() {
+    let docker = FakeDocker::new();
+    let entry = Entry::fake(None, &["pipelined"]);
+    let list = [
+        listed("11", "httparena-bench-other", &label(true), 1),
+        listed("22", "httparena-bench-another", &label(false), 2),
+        listed("33", "httparena-validate-other", "", 3),
+    ];
+    std::fs::write(docker.file("containers"), list.concat()).unwrap();
+    let run = Run::of(docker.validate(&entry, port()));
+    run.expect_code(0);
+    assert!(
+        run.stdout
+            .contains("removing container httparena-bench-other, which a cancelled run left\n"),
+        "{}",
+        run.stdout
+    );
+    let calls = docker.calls();
+    let removed: Vec<&str> = calls
+        .iter()
+        .filter_map(|call| call.strip_prefix("rm --force "))
+        .collect();
+    let own = format!("httparena-validate-{}", entry.name());
+    assert_eq!(removed, ["11", &own], "{calls:#?}");
+}
+
+#[test]
+fn a_container_that_the_harness_did_not_start_is_named_and_left_alone() {
+    let docker = FakeDocker::new();
+    let entry = Entry::fake(None, &["pipelined"]);
+    let own = format!("httparena-validate-{}", entry.name());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().port();
+    let program = docker.program().display().to_string();
+    for (list, port, says) in [
+        (
+            listed("33", &own, "", 1),
+            port(),
+            format!(
+                "container {own} was not started by this harness; to remove it: {program} rm --force {own}"
+            ),
+        ),
+        (
+            listed("44", "web", "", taken),
+            taken,
+            format!("port {taken} is in use: container web was not started by this harness"),
+        ),
+        (
+            listed("55", &own, &label(false), 1),
+            port(),
+            format!(
+                "container {own} belongs to another run, process {}",
+                std::process::id()
+            ),
+        ),
+    ] {
+        std::fs::write(docker.file("containers"), list).unwrap();
+        let run = Run::of(docker.validate(&entry, port));
+        run.expect_code(3);
+        assert!(run.stderr.contains(&says), "{}", run.stderr);
+    }
+    let calls = docker.calls();
+    let touched = |call: &String| call.starts_with("rm") || call.starts_with("run");
+    assert!(!calls.iter().any(touched), "{calls:#?}");
 }
 
 #[test]
 fn limits_that_the_engine_may_not_raise_become_the_most_that_it_allows() {
     let docker = FakeDocker::new();
-    std::fs::write(docker.folder.path().join("strict"), "").unwrap();
+    std::fs::write(docker.file("strict"), "").unwrap();
     let entry = Entry::fake(None, &["pipelined"]);
-    let mut command = harness();
-    command
-        .arg("--root")
-        .arg(root())
-        .arg("validate")
-        .arg(entry.path());
-    command.args([
-        "--docker",
-        "--quick",
-        "--generation",
-        "2026-04",
-        "--port",
-        &port(),
-    ]);
-    command.env("DOCKER", docker.program());
-    let run = Run::of(command);
+    let run = Run::of(docker.validate(&entry, port()));
     run.expect_code(0);
     for most in [
         "may not raise memlock",

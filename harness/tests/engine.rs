@@ -1,6 +1,5 @@
-//! A real Docker engine: what seccomp profiles and limits make of sws, and what
-//! the harness makes of a cancelled run. `scripts/docker-test.sh` prepares an
-//! entry and runs these; SWS_DOCKER_ENTRY names its folder.
+//! A real Docker engine: what seccomp profiles and limits make of sws.
+//! `scripts/docker-test.sh` prepares an entry and runs these.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,29 +13,11 @@ mod support;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
-use support::{Run, harness, root};
+use support::Run;
+use support::engine::{docker, entry, exists, name, text, validate};
 
 const LIMIT: Duration = Duration::from_secs(30);
-
-fn entry() -> PathBuf {
-    std::env::var_os("SWS_DOCKER_ENTRY")
-        .expect("scripts/docker-test.sh runs these tests")
-        .into()
-}
-
-fn name() -> String {
-    entry().file_name().unwrap().to_string_lossy().into_owned()
-}
-
-fn docker(arguments: &[&str]) -> Output {
-    Command::new("docker").args(arguments).output().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
-}
 
 /// A file of `scripts/seccomp/`, as a value of `--security-opt`.
 fn seccomp(file: &str) -> String {
@@ -61,10 +42,10 @@ impl Container {
     fn start(flags: &[&str], server: &[&str]) -> Self {
         let port = harness::launch::ports::free().unwrap();
         let container = Self {
-            name: format!("{}-test-{port}", name()),
+            name: format!("{}-test-{port}", name(&entry())),
             port,
         };
-        let image = format!("httparena-{}", name());
+        let image = format!("httparena-{}", name(&entry()));
         let environment = format!("PORT={port}");
         let mut arguments = vec!["run", "--detach", "--name", &container.name];
         arguments.extend(["--network", "host", "--env", &environment]);
@@ -186,57 +167,26 @@ fn the_shipped_profile_is_enough_for_either_engine() {
     }
 }
 
-fn validate(port: u16, arguments: &[&str]) -> Run {
-    let mut command = harness();
-    command.arg("--root").arg(root()).arg("validate");
-    command
-        .arg(entry())
-        .args(["baseline", "--docker", "--quick", "--generation", "2026-04"]);
-    command.args(["--port", &port.to_string()]).args(arguments);
-    Run::of(command)
-}
-
-/// One after the other, because they share the container's name.
 #[test]
 #[ignore = "needs a Docker engine; scripts/docker-test.sh runs it"]
 fn a_validation_runs_on_io_uring_with_the_flags_and_says_what_it_runs_on() {
-    // What a cancelled run leaves: the name is taken, and so is the port.
     let port = harness::launch::ports::free().unwrap();
-    let stale = format!("httparena-validate-{}", name());
-    let image = format!("httparena-{}", name());
-    let publish = format!("127.0.0.1:{port}:8080");
-    docker(&["rm", "--force", &stale]);
-    let left = docker(&[
-        "run",
-        "--detach",
-        "--name",
-        &stale,
-        "--publish",
-        &publish,
-        &image,
-    ]);
-    assert!(left.status.success(), "{}", text(&left));
-    let id = String::from_utf8_lossy(&left.stdout).trim().to_owned();
-
-    let run = validate(port, &[]);
+    let run = Run::of(validate(&entry(), port));
     run.expect_code(0);
     assert!(
         run.stdout.contains("| sws: engine io_uring ("),
         "{}",
         run.stdout
     );
-    assert!(!docker(&["inspect", &id]).status.success(), "{id} is there");
-    assert!(
-        !docker(&["inspect", &stale]).status.success(),
-        "the validation left its container"
-    );
+    let container = format!("httparena-validate-{}", name(&entry()));
+    assert!(!exists(&container), "the validation left its container");
     // Refused by engines that may not raise their own limit.
     let unlimited = docker(&[
         "run",
         "--rm",
         "--ulimit",
         "memlock=-1:-1",
-        &image,
+        &format!("httparena-{}", name(&entry())),
         "--version",
     ]);
     assert_eq!(
@@ -247,8 +197,9 @@ fn a_validation_runs_on_io_uring_with_the_flags_and_says_what_it_runs_on() {
         run.stdout
     );
 
-    let confined = profile("no-io_uring.json");
-    let run = validate(port, &["--seccomp", &confined.to_string_lossy()]);
+    let mut confined = validate(&entry(), port);
+    confined.arg("--seccomp").arg(profile("no-io_uring.json"));
+    let run = Run::of(confined);
     run.expect_code(0);
     assert!(
         run.stdout

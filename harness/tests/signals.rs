@@ -12,20 +12,8 @@ mod support;
 use harness::processes;
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-use support::{Entry, harness, root};
-
-#[track_caller]
-fn within(limit: Duration, what: &str, mut done: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !done() {
-        assert!(
-            start.elapsed() < limit,
-            "{what} did not happen within {limit:?}"
-        );
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
+use std::time::Duration;
+use support::{Entry, harness, root, within};
 
 #[test]
 fn a_terminated_validation_stops_its_server_and_removes_its_folders() {

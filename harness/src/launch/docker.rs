@@ -1,24 +1,30 @@
 //! The Docker side of launching: the few calls of the client.
 
+mod containers;
 mod limits;
 mod options;
 
-use super::Purpose;
-use crate::cleanup::Container;
+use super::{Purpose, ports};
+use crate::cleanup::{self, Container};
 use crate::entries::Entry;
 use crate::error::{Context, Error};
+use crate::processes;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use containers::Listed;
 use limits::{Allowed, Limit};
 pub(super) use options::RunOptions;
 
 /// Each of the limits may be refused twice before the container starts without it.
 const ATTEMPTS: usize = 1 + 2 * Limit::ALL.len();
+/// Of the error of `docker run --name` for a name that another container has.
+const NAME_TAKEN: &str = "is already in use by container";
 
 /// The Docker client program.
 #[derive(Debug, Clone)]
@@ -63,6 +69,19 @@ impl Docker {
             .output()
     }
 
+    /// `docker run`. An engine starts what it was asked for even when the client
+    /// is gone, so a signal waits until there is something to remove, and that of
+    /// a terminal does not reach the client.
+    fn start(&self, options: &RunOptions, allowed: &Allowed) -> std::io::Result<Output> {
+        cleanup::undisturbed(|| {
+            Command::new(&self.program)
+                .args(options.arguments(allowed))
+                .stdin(Stdio::null())
+                .process_group(0)
+                .output()
+        })
+    }
+
     /// The engine's version.
     ///
     /// # Errors
@@ -96,9 +115,46 @@ impl Docker {
         command
     }
 
-    /// Removes a container of ours that an earlier run left behind.
-    pub(super) fn remove_stale(&self, entry: &Entry, purpose: Purpose) {
-        self.remove(&container_name(entry, purpose));
+    /// Sees to it that a container of this entry can be started on `port`:
+    /// removes what cancelled runs of any entry left, and nothing else.
+    ///
+    /// # Errors
+    /// When its name or the port is taken; with the container that has it, where
+    /// there is one.
+    pub(super) fn make_way(&self, entry: &Entry, purpose: Purpose, port: u16) -> Result<(), Error> {
+        let (stale, others): (Vec<Listed>, Vec<Listed>) =
+            self.containers().into_iter().partition(Listed::is_stale);
+        for container in stale {
+            println!(
+                "removing container {}, which a cancelled run left",
+                container.name
+            );
+            self.remove(&container.id);
+        }
+        let program = self.program.display().to_string();
+        let name = container_name(entry, purpose);
+        if let Some(taken) = others.iter().find(|container| container.name == name) {
+            return Err(Error::environment(taken.whose(&program)));
+        }
+        ports::must_be_free(port).map_err(|error| {
+            let holder = processes::listener(port).map(|(pid, _)| pid);
+            let container = others
+                .iter()
+                .find(|container| container.holds(port, holder));
+            container.map_or(error, |container| {
+                let whose = container.whose(&program);
+                Error::environment(format!("port {port} is in use: {whose}"))
+            })
+        })
+    }
+
+    /// All containers of the engine, running or not.
+    fn containers(&self) -> Vec<Listed> {
+        let arguments = ["ps", "--all", "--no-trunc", "--format", containers::FORMAT];
+        match self.output(arguments) {
+            Ok(output) => containers::list(&String::from_utf8_lossy(&output.stdout)),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// Whether the engine has the network that ports are published on. Without
@@ -120,12 +176,17 @@ impl Docker {
         for _ in 0..ATTEMPTS {
             let allowed = self.allowed().clone();
             let output = self
-                .output(options.arguments(&allowed))
+                .start(options, &allowed)
                 .context(|| format!("run {}", self.program.display()))?;
             if output.status.success() {
                 return Ok(container);
             }
             reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            if reason.contains(NAME_TAKEN) {
+                // Since a moment ago, and by somebody else.
+                container.leave();
+                break;
+            }
             // It was created all the same.
             self.remove(&options.name);
             let refused = limits::refused(&reason);
@@ -153,7 +214,7 @@ impl Docker {
     /// Where a container cannot be looked at (it ended at once, the engine is in
     /// a virtual machine) those of this process stand in.
     fn own_limits(&self, options: &RunOptions) -> String {
-        let _ = self.output(options.arguments(&Allowed::untouched()));
+        let _ = self.start(options, &Allowed::untouched());
         let pid = self.process(&options.name);
         let read = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/limits")).ok();
         let text = pid.and_then(|pid| read(&pid.to_string()));

@@ -4,10 +4,13 @@
 #![allow(dead_code, reason = "shared by several test programs")]
 
 pub(crate) mod bench;
+pub(crate) mod docker;
+pub(crate) mod engine;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A repository of the tests' own: its data is generated once and kept.
@@ -113,6 +116,19 @@ pub(crate) fn script_file(path: &Path, text: &str) {
         .arg(path)
         .status();
     assert!(status.unwrap().success());
+}
+
+/// Waits until `done`.
+#[track_caller]
+pub(crate) fn within(limit: Duration, what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(
+            start.elapsed() < limit,
+            "{what} did not happen within {limit:?}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// What a run printed.

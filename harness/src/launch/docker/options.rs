@@ -1,6 +1,7 @@
 //! The arguments of `docker run`: what the arena gives a container, by
 //! generation and purpose.
 
+use super::containers::{LABEL, Owner};
 use super::limits::Allowed;
 use super::{Docker, cpu_list, image};
 use crate::entries::Entry;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 pub(in crate::launch) struct RunOptions {
     pub(super) name: String,
     pub(super) image: String,
+    owner: String,
     purpose: Purpose,
     generation: Generation,
     io_uring: bool,
@@ -34,6 +36,7 @@ impl RunOptions {
         Self {
             name: super::container_name(entry, start.purpose),
             image: image(entry),
+            owner: Owner::this_process().to_string(),
             purpose: start.purpose,
             generation: start.generation,
             io_uring: entry.meta.engine == "io_uring",
@@ -87,6 +90,7 @@ impl RunOptions {
         let mut list: Vec<String> = ["run", "--detach", "--name", &self.name]
             .map(str::to_owned)
             .into();
+        list.extend(["--label".into(), format!("{LABEL}={}", self.owner)]);
         if self.purpose == Purpose::Validate && self.bridge {
             list.extend([
                 "--publish".into(),
@@ -133,6 +137,7 @@ mod tests {
         RunOptions {
             name: "httparena-validate-x".into(),
             image: "httparena-x".into(),
+            owner: "boot/1/2".into(),
             purpose,
             generation,
             io_uring,
@@ -155,7 +160,7 @@ mod tests {
             let options = options(Purpose::Validate, Generation::March2026, io_uring);
             assert_eq!(
                 line(&options),
-                "run --detach --name httparena-validate-x --publish 127.0.0.1:9000:8080 \
+                "run --detach --name httparena-validate-x --label sws.harness=boot/1/2 --publish 127.0.0.1:9000:8080 \
                  --volume /d/dataset.json:/data/dataset.json:ro httparena-x"
             );
             assert_eq!(options.note().is_some(), io_uring);
