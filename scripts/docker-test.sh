@@ -3,11 +3,11 @@
 # validation in containers.
 #   scripts/docker-test.sh [all]
 # Without `all` the container holds the binary that this machine compiled, on the Debian base of
-# its own release, so that it takes a minute or two; with it the real Dockerfiles of all entries
-# are built and validated as well, which takes much longer. Where no engine answers one is started
-# for the time of the test (scripts/docker-engine.sh) and base images that no registry gives are
-# made (scripts/docker-bases.sh). Exit codes: 0 passed, 1 failed, 2 wrong usage, 77 skipped; a line
-# `skipped: why` names the reason.
+# its own release, so that it takes a minute or two; with it the real Dockerfiles of all entries and
+# that of the exported one are built and validated as well, which takes much longer. Where no engine
+# answers one is started for the time of the test (scripts/docker-engine.sh) and base images that no
+# registry gives are made (scripts/docker-bases.sh). Exit codes: 0 passed, 1 failed, 2 wrong usage,
+# 77 skipped; a line `skipped: why` names the reason.
 # Environment: DOCKER_HOST, CARGO_TARGET_DIR (target/ of the repository).
 set -euo pipefail
 
@@ -89,6 +89,8 @@ if [[ ${1:-} == all ]]; then
         [[ $folder == "$root" ]] || name="$(basename "$folder")"
         "$root/validate.sh" "$name" --docker || failed+=("$name")
     done
+    echo 'the exported folder, built by itself'
+    "$scripts/test-export.sh" --docker || failed+=(export)
     if ((${#failed[@]} > 0)); then
         echo "failed in containers: ${failed[*]}" >&2
         exit 1

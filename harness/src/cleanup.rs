@@ -260,8 +260,10 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
+        // A second removal would fail at once, before the first is through.
+        let mut list = debris();
         remove_container(&self.docker, &self.name);
-        forget(self.note);
+        list.retain(|(noted, _)| *noted != self.note);
     }
 }
 

@@ -69,13 +69,16 @@ impl Docker {
             .output()
     }
 
-    /// `docker run`. An engine starts what it was asked for even when the client
-    /// is gone, so a signal waits until there is something to remove, and that of
-    /// a terminal does not reach the client.
-    fn start(&self, options: &RunOptions, allowed: &Allowed) -> std::io::Result<Output> {
+    /// The same for a call that changes something. An engine does what it was
+    /// asked for even when the client is gone, so a signal waits until it is done,
+    /// and that of a terminal does not reach the client.
+    fn change<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> io::Result<Output> {
         cleanup::undisturbed(|| {
             Command::new(&self.program)
-                .args(options.arguments(allowed))
+                .args(arguments)
                 .stdin(Stdio::null())
                 .process_group(0)
                 .output()
@@ -176,7 +179,7 @@ impl Docker {
         for _ in 0..ATTEMPTS {
             let allowed = self.allowed().clone();
             let output = self
-                .start(options, &allowed)
+                .change(options.arguments(&allowed))
                 .context(|| format!("run {}", self.program.display()))?;
             if output.status.success() {
                 return Ok(container);
@@ -214,7 +217,7 @@ impl Docker {
     /// Where a container cannot be looked at (it ended at once, the engine is in
     /// a virtual machine) those of this process stand in.
     fn own_limits(&self, options: &RunOptions) -> String {
-        let _ = self.start(options, &Allowed::untouched());
+        let _ = self.change(options.arguments(&Allowed::untouched()));
         let pid = self.process(&options.name);
         let read = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/limits")).ok();
         let text = pid.and_then(|pid| read(&pid.to_string()));
@@ -224,7 +227,7 @@ impl Docker {
 
     fn remove(&self, container: &str) {
         // Fails when there is none, which is the usual case.
-        let _ = self.output(["rm", "--force", container]);
+        let _ = self.change(["rm", "--force", container]);
     }
 
     fn inspect(&self, container: &str, format: &str) -> Option<String> {
