@@ -158,6 +158,8 @@ start() {
         return 0
     fi
     mkdir -p "$state" "$(dirname "${host#unix://}")"
+    # Of an engine that was killed.
+    remove_bridges
     ensure_cgroups
     # From the most usual to what a restricted host still allows: a storage driver that needs no
     # mounts, then a network without bridges and packet filters.
