@@ -136,8 +136,10 @@ impl Docker {
         }
         let program = self.program.display().to_string();
         let name = container_name(entry, purpose);
-        if let Some(taken) = others.iter().find(|container| container.name == name) {
-            return Err(Error::environment(taken.whose(&program)));
+        match others.iter().find(|container| container.name == name) {
+            Some(taken) if taken.is_left_over() => self.remove(&taken.id),
+            Some(taken) => return Err(Error::environment(taken.whose(&program))),
+            None => {}
         }
         ports::must_be_free(port).map_err(|error| {
             let holder = processes::listener(port).map(|(pid, _)| pid);

@@ -81,6 +81,11 @@ impl Listed {
             .map_or_else(|| !self.is_running(), |alive| !alive)
     }
 
+    /// Of this very run: a removal that failed.
+    pub(super) fn is_left_over(&self) -> bool {
+        self.owner.as_ref() == Some(&Owner::this_process())
+    }
+
     fn is_running(&self) -> bool {
         !matches!(self.state.as_str(), "exited" | "dead" | "created")
     }
@@ -159,13 +164,15 @@ mod tests {
     #[test]
     fn only_what_a_run_that_ended_left_is_stale() {
         let living = Owner::this_process();
-        assert!(!listed("running", &living.to_string()).is_stale());
+        let own = listed("running", &living.to_string());
+        assert!(!own.is_stale() && own.is_left_over());
         // The same number, given to another process since.
         let reused = Owner {
             start: living.start + 1,
             ..living.clone()
         };
-        assert!(listed("running", &reused.to_string()).is_stale());
+        let stale = listed("running", &reused.to_string());
+        assert!(stale.is_stale() && !stale.is_left_over());
         let elsewhere = Owner {
             boot: "another".into(),
             ..living
