@@ -290,7 +290,7 @@ fn closing_takes_no_longer_than_its_time() {
         assert_eq!(client.answer().text(), "root");
         let begin = Instant::now();
         while client.stream.write_all(&[b'x'; 1000]).is_ok() {
-            assert!(begin.elapsed() < Duration::from_secs(15), "{engine}");
+            assert!(begin.elapsed() < Duration::from_secs(60), "{engine}");
             std::thread::sleep(Duration::from_millis(5));
         }
         assert!(begin.elapsed() > Duration::from_secs(4), "{engine}");
