@@ -486,7 +486,7 @@ fn a_peer_that_floods_after_the_close_is_given_up() {
         let began = Instant::now();
         let flood = b"\x81\x81\0\0\0\0x".repeat(1000);
         while std::io::Write::write_all(&mut client.stream, &flood).is_ok() {
-            assert!(began.elapsed() < Duration::from_secs(15), "{engine}");
+            assert!(began.elapsed() < Duration::from_secs(60), "{engine}");
         }
         let counters = expect_clean(&server);
         assert_eq!(counters.websocket_messages, 1, "{engine}");

@@ -250,6 +250,36 @@ fn a_stop_does_not_wait_for_those_who_owe_nothing_more() {
     }
 }
 
+/// A head that is not complete is no request; after a moment for the rest of it the connection is closed.
+#[test]
+fn a_stop_does_not_wait_for_half_a_head() {
+    for engine in engines() {
+        let server = start(Config {
+            shutdown_timeout: Duration::from_secs(120),
+            head_timeout: Duration::from_secs(120),
+            ..config(engine)
+        });
+        let mut halfway = Client::new(server.addr());
+        halfway.send("GET / HTTP/1.1\r\nHo");
+        common::eventually(&server, "half a head", |c| c.connections_buffering == 1);
+        let begin = Instant::now();
+        let stopping = std::thread::spawn(move || server.stop());
+        let answer = halfway.answer();
+        assert_eq!(
+            (answer.status, answer.field("connection")),
+            (408, Some("close"))
+        );
+        halfway.expect_eof();
+        drop(halfway);
+        stopping.join().unwrap().unwrap();
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "{engine}: {:?}",
+            begin.elapsed()
+        );
+    }
+}
+
 /// What a client goes on to send after its last answer is discarded, but not for ever.
 #[test]
 fn closing_takes_no_longer_than_its_time() {
@@ -260,7 +290,7 @@ fn closing_takes_no_longer_than_its_time() {
         assert_eq!(client.answer().text(), "root");
         let begin = Instant::now();
         while client.stream.write_all(&[b'x'; 1000]).is_ok() {
-            assert!(begin.elapsed() < Duration::from_secs(15), "{engine}");
+            assert!(begin.elapsed() < Duration::from_secs(60), "{engine}");
             std::thread::sleep(Duration::from_millis(5));
         }
         assert!(begin.elapsed() > Duration::from_secs(4), "{engine}");

@@ -25,7 +25,8 @@ use std::{collections::VecDeque, os::fd::RawFd, sync::Arc, time::Duration};
 
 /// What a batch buffer keeps of its memory from turn to turn.
 const BATCH_KEEP_BYTES: usize = 512 * 1024;
-/// How long a connection that has not said anything yet may still do so once a stop is asked for.
+/// Once a stop is asked for: how long a connection that has not said anything yet may still do so, how long the rest of a
+/// head may take, and a peer's FIN after ours.
 const DRAIN_GRACE_TICKS: u32 = 10;
 /// How long after the end of a graceful stop the last completions are waited for.
 const DRAIN_OVERTIME_TICKS: u32 = 20;

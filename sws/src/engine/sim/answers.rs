@@ -55,7 +55,7 @@ pub(crate) struct Reader {
     body: Option<Rest>,
     /// A 408 or 503 may come at any time, and is the last.
     pub(crate) may_time_out: bool,
-    /// A WebSocket may be closed at any time.
+    /// A WebSocket may be closed at any time, and a head take too long.
     pub(crate) may_stop: bool,
     stopped: bool,
 }
@@ -138,8 +138,10 @@ impl Reader {
         let Some(expected) = self.expected.get(number) else {
             panic!("an answer to nothing: {head}");
         };
-        if self.may_stop && expected.status == 101 && head.starts_with(timed_out[1]) {
-            // None is opened any more.
+        let late = head.starts_with(timed_out[0]);
+        let full = expected.status == 101 && head.starts_with(timed_out[1]);
+        if self.may_stop && (late || full) {
+            // A head may not take long any more, and no WebSocket is opened.
             self.stopped = true;
             return false;
         }

@@ -164,6 +164,7 @@ impl World {
             return false;
         }
         self.stopped_early = !self.all_closed();
+        self.stopped_at = self.now;
         self.peers.stop();
         self.push(Event::Woken);
         true

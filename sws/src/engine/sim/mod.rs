@@ -131,6 +131,7 @@ pub(crate) struct World {
     /// The stop came before all was done.
     pub(crate) stopped_early: bool,
     stopping: bool,
+    stopped_at: u64,
     engine_gone: bool,
     peers: Arc<Peers>,
     pub(crate) turns: u32,
@@ -171,6 +172,7 @@ impl World {
             jumped: false,
             stopped_early: false,
             stopping: false,
+            stopped_at: 0,
             engine_gone: false,
             peers,
             turns: 0,
@@ -209,6 +211,11 @@ impl World {
     /// The other end of the world: nobody has anything left to do.
     pub(crate) fn all_closed(&self) -> bool {
         self.closed == self.clients.len()
+    }
+
+    /// Milliseconds since the server was asked to stop.
+    pub(crate) fn since_stop(&self) -> u64 {
+        self.now - self.stopped_at
     }
 
     /// What the coarse clock shows.

@@ -1,6 +1,6 @@
 //! What is waited for and for how long, and what happens when that is over.
 
-use super::Core;
+use super::{Core, DRAIN_GRACE_TICKS};
 use crate::{
     Config,
     connection::{Next, Protocol},
@@ -74,7 +74,7 @@ impl<P: Protocol, H: Host> Core<P, H> {
     fn patience(&self, waiting: Waiting) -> u32 {
         match waiting {
             Waiting::Request => self.timeouts.idle,
-            Waiting::Head => self.timeouts.head,
+            Waiting::Head => self.hurried(self.timeouts.head),
             Waiting::Body | Waiting::Bulk => self.timeouts.body,
             _ if self.is_endless(waiting) => LOOK_TICKS,
             Waiting::Answer | Waiting::Reader => self.timeouts.answer,
@@ -112,7 +112,22 @@ impl<P: Protocol, H: Host> Core<P, H> {
     }
 
     pub(in crate::reactor) fn linger_deadline(&mut self, index: u32) {
-        self.set_deadline(index, self.timeouts.linger);
+        self.set_deadline(index, self.hurried(self.timeouts.linger));
+    }
+
+    /// A stop does not wait long for peers to whom nothing is owed: for the rest of a head, or for their FIN.
+    fn hurried(&self, ticks: u32) -> u32 {
+        if self.draining() {
+            ticks.min(DRAIN_GRACE_TICKS)
+        } else {
+            ticks
+        }
+    }
+
+    /// The same for one that is waited for already.
+    pub(super) fn hurry(&mut self, index: u32) {
+        let left = self.slots[index].deadline.saturating_sub(self.now);
+        self.set_deadline(index, self.hurried(left));
     }
 
     /// Back to the protocol's own deadline when everything is sent.

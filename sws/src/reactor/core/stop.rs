@@ -1,6 +1,6 @@
 //! A graceful stop: who says goodbye, who may finish, who has run out of time.
 
-use super::{Core, DRAIN_GRACE_TICKS};
+use super::Core;
 use crate::{
     connection::Protocol,
     reactor::{
@@ -30,10 +30,18 @@ impl<P: Protocol, H: Host> Core<P, H> {
                 self.mark_dirty(index);
             } else if self.close_when_idle(index) {
                 self.mark_dirty(index);
-            } else if self.idle(index) {
-                self.set_deadline(index, DRAIN_GRACE_TICKS);
+            } else if self.idle(index) || self.owed_nothing(index) {
+                self.hurry(index);
             }
         }
+    }
+
+    /// In the midst of a head, which is no request yet, or of closing.
+    fn owed_nothing(&self, index: u32) -> bool {
+        let slot = &self.slots[index];
+        let busy = Flags::SENDING | Flags::WANTS_WRITABLE | Flags::BLOCKED | Flags::CLOSING;
+        let begun = slot.waiting == Waiting::Head && slot.unsent() == 0 && !slot.flags.any(busy);
+        begun || slot.flags.any(Flags::FIN_SENT)
     }
 
     pub(in crate::reactor) fn draining(&self) -> bool {

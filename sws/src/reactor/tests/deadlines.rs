@@ -59,26 +59,12 @@ fn client(id: usize, late: Option<Late>) -> Script {
     }
 }
 
-/// As many connections as that are late with the next request, a tenth of them with the rest of a head or body, while
-/// others come and go: each is closed within the same bounds as a single one (see `Client::check_deadline`).
-#[test]
-fn a_hundred_thousand_connections_are_closed_neither_early_nor_late() {
-    let mut random = Random::new(7);
-    let clients = (0..CONNECTIONS + CONNECTIONS / 10)
-        .map(|id| {
-            let late = match id % 22 {
-                0 | 11 => None,
-                1 => Some(Late::Head(0)),
-                2 => Some(Late::Body(0)),
-                _ => Some(Late::Request),
-            };
-            client(id, late)
-        })
-        .collect();
-    let (world, counters) = play(Scene {
+/// A machine without whims.
+fn scene(clients: Vec<Script>, stops_at: u32, seed: u64) -> Scene {
+    Scene {
         config: Config {
             shutdown_timeout: PATIENT,
-            ..scripts::config(&mut random)
+            ..scripts::config(&mut Random::new(seed))
         },
         kernel: Kernel {
             immediate: false,
@@ -94,13 +80,54 @@ fn a_hundred_thousand_connections_are_closed_neither_early_nor_late() {
             jumps: 0,
             no_watches: 0,
             hand_over_fails: 0,
-            stops_at: u32::MAX,
+            stops_at,
         },
         slots: CONNECTIONS as u32,
         reactors: 1,
         clients,
-        seed: 7,
-    });
+        seed,
+    }
+}
+
+/// Those who have not asked yet, those in the midst of a head and those whose last answer is out get a second, and as much
+/// to close.
+#[test]
+fn a_stop_waits_for_nobody_to_whom_nothing_is_owed() {
+    for seed in [7, 8] {
+        let clients: Vec<Script> = (0..60)
+            .map(|id| {
+                let mut client = client(id, [Late::Request, Late::Head(0)].get(id % 3).copied());
+                if client.late.is_none() {
+                    (client.says, client.requests, client.expected) = Default::default();
+                }
+                client.ends = Ends::Never;
+                client
+            })
+            .collect();
+        let (world, counters) = play(scene(clients, 8, seed));
+        let world = world.borrow();
+        assert!(world.stopped_early && counters.accepted == 60 && counters.requests >= 40);
+        assert!(world.since_stop() >= 1000, "{} ms", world.since_stop());
+        assert!(world.since_stop() <= 2500, "{} ms", world.since_stop());
+    }
+}
+
+/// As many connections as that are late with the next request, a tenth of them with the rest of a head or body, while
+/// others come and go: each is closed within the same bounds as a single one (see `Client::check_deadline`).
+#[test]
+fn a_hundred_thousand_connections_are_closed_neither_early_nor_late() {
+    let clients = (0..CONNECTIONS + CONNECTIONS / 10)
+        .map(|id| {
+            let late = match id % 22 {
+                0 | 11 => None,
+                1 => Some(Late::Head(0)),
+                2 => Some(Late::Body(0)),
+                _ => Some(Late::Request),
+            };
+            client(id, late)
+        })
+        .collect();
+    let (world, counters) = play(scene(clients, u32::MAX, 7));
     assert!(!world.borrow().stopped_early);
     assert_eq!(counters.timeouts, CONNECTIONS as u64);
     // All at once, not one after the other.
