@@ -94,10 +94,10 @@ rows! {
         [|c| c.large_blocks = (1 << 20) + 1];
     websocket_message_bytes_max: "sws/tests/config_keys.rs::websocket_message_bytes_max",
         [|c| c.websocket_message_bytes_max = 0, |c| c.websocket_message_bytes_max = (1 << 31) + 1];
-    websocket_queue_bytes_max: "sws/tests/checks_websocket.rs::a_member_that_is_too_slow_does_not_hold_up_a_topic",
+    websocket_queue_bytes_max: "sws/tests/checks_websocket/messages.rs::a_member_that_is_too_slow_does_not_hold_up_a_topic",
         [|c| c.websocket_queue_bytes_max = 1023];
-    websocket_overflow: "sws/tests/checks_websocket.rs::a_member_that_is_too_slow_does_not_hold_up_a_topic", [];
-    websocket_ping_interval: "sws/tests/checks_websocket.rs::a_silent_peer_is_pinged_and_then_given_up",
+    websocket_overflow: "sws/tests/checks_websocket/messages.rs::a_member_that_is_too_slow_does_not_hold_up_a_topic", [];
+    websocket_ping_interval: "sws/tests/checks_websocket/ends.rs::a_silent_peer_is_pinged_and_then_given_up",
         [|c| c.websocket_ping_interval = Some(SHORT), |c| c.websocket_ping_interval = Some(YEARS)];
     receive_buffers: "sws/tests/config_keys.rs::receive_buffers_and_their_size",
         [|c| c.receive_buffers = 0, |c| c.receive_buffers = 3];
