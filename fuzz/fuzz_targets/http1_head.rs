@@ -6,22 +6,14 @@ use std::mem::MaybeUninit;
 
 use libfuzzer_sys::fuzz_target;
 use sws_fuzz::Derived;
-use sws_proto::http1::{Limits, Version, head};
+use sws_proto::http1::{Version, head};
 
 #[path = "../../sws-proto/tests/http1/reference.rs"]
 mod reference;
 
 fuzz_target!(|input: &[u8]| {
     let mut derived = Derived::from(input);
-    let limits = match derived.below(4) {
-        0 => Limits {
-            head_bytes_max: derived.below(200),
-            headers_max: derived.below(8),
-            target_bytes_max: derived.below(60),
-            body_bytes_max: derived.below(60) as u64,
-        },
-        _ => Limits::default(),
-    };
+    let limits = derived.limits();
     let mut slots = [const { MaybeUninit::uninit() }; 64];
     let whole = head::parse(input, &mut slots, &limits);
 

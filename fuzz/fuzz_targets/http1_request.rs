@@ -3,7 +3,6 @@
 
 use libfuzzer_sys::fuzz_target;
 use sws_fuzz::Derived;
-use sws_proto::http1::Limits;
 
 #[path = "../../sws-proto/tests/http1/driver.rs"]
 mod driver;
@@ -12,15 +11,7 @@ use driver::{Retry, run, run_cut};
 
 fuzz_target!(|input: &[u8]| {
     let mut derived = Derived::from(input);
-    let limits = match derived.below(4) {
-        0 => Limits {
-            head_bytes_max: derived.below(200),
-            headers_max: derived.below(8),
-            target_bytes_max: derived.below(60),
-            body_bytes_max: derived.below(60) as u64,
-        },
-        _ => Limits::default(),
-    };
+    let limits = derived.limits();
     let whole = run([input], &limits, Retry::Always);
     for retry in [Retry::Always, Retry::WhenPossible] {
         let cuts = derived.cuts(input.len());

@@ -4,6 +4,8 @@
 //! server as they are. Everything else a target needs to vary (cuts, limits) it derives from a hash
 //! of the input.
 
+use sws_proto::http1::Limits;
+
 /// Numbers that follow from an input and look random.
 #[derive(Clone, Debug)]
 pub struct Derived(u64);
@@ -25,6 +27,19 @@ impl Derived {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
         mixed.checked_rem(bound as u64).unwrap_or(0) as usize
+    }
+
+    /// Limits: the usual ones, or low ones.
+    pub fn limits(&mut self) -> Limits {
+        match self.below(4) {
+            0 => Limits {
+                head_bytes_max: self.below(200),
+                headers_max: self.below(8),
+                target_bytes_max: self.below(60),
+                body_bytes_max: self.below(60) as u64,
+            },
+            _ => Limits::default(),
+        }
     }
 
     /// One to eight places at which to cut an input of this length, in order.

@@ -266,6 +266,15 @@ fn connect(
         _ => CONNECT_PATIENCE,
     };
     let latest = begin + clock::nanos(patience + plan.opening());
+    wait_until_connected(latest, plan, control, signals)
+}
+
+fn wait_until_connected(
+    latest: Nanos,
+    plan: &Plan,
+    control: &Control,
+    signals: &mut Attendant<'_>,
+) -> Option<Stop> {
     let mut stop = None;
     while stop.is_none()
         && control.workers_connected() < plan.threads
@@ -290,16 +299,9 @@ fn warm_up(
     match plan.warmup {
         Warmup::Fixed(time) => wait_until(begin + clock::nanos(time), control, signals),
         Warmup::UntilConnected { min, max } => {
-            let mut stop = wait_until(begin + clock::nanos(min), control, signals);
             let latest = begin + clock::nanos(max + plan.opening());
-            while stop.is_none()
-                && control.workers_connected() < plan.threads
-                && !control.has_failed()
-                && clock::now() < latest
-            {
-                stop = signals.wait(GLANCE);
-            }
-            stop
+            wait_until(begin + clock::nanos(min), control, signals)
+                .or_else(|| wait_until_connected(latest, plan, control, signals))
         }
     }
 }

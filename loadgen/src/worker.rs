@@ -58,6 +58,13 @@ mod kind {
     pub(super) const CANCEL: u8 = 5;
 }
 
+/// What can be under way on a connection: the flag that says so, and its kind.
+const OPERATIONS: [(u16, u8); 3] = [
+    (flag::RECEIVING, kind::RECEIVE),
+    (flag::SENDING, kind::SEND),
+    (flag::CONNECTING, kind::CONNECT),
+];
+
 /// What a connection needs now and then.
 #[derive(Debug)]
 struct Cold {

@@ -1,5 +1,13 @@
 //! A response: written once, straight into the buffer that is sent.
 
+mod body_writer;
+mod head;
+#[cfg(test)]
+mod tests;
+
+pub use body_writer::BodyWriter;
+pub(crate) use head::{HeadPrefix, Persistence};
+
 use crate::{
     ConnId,
     handler::Answered,
@@ -12,22 +20,11 @@ use std::{
     fmt, io,
     sync::{Arc, atomic::AtomicBool},
 };
-use sws_proto::http1::{date::HttpDate, response};
+use sws_proto::http1::response;
 
 const TEXT: &str = "text/plain";
 /// Room for what follows the rendered part of a head: a length of 20 digits, its name, three line ends.
 const LENGTH_FIELD_BYTES_MAX: usize = 48;
-
-/// Parts of every response head that change at most once a second.
-pub(crate) struct HeadPrefix {
-    date: HttpDate,
-    /// Status line 200 and `Date`, the start of nearly every answer.
-    ok: Vec<u8>,
-    /// The same with `Content-Type: text/plain`, the start of the smallest answers.
-    ok_text: Vec<u8>,
-    /// `Date` alone.
-    date_field: Vec<u8>,
-}
 
 /// What became of a [`Response`], for the connection.
 pub(crate) struct Outcome {
@@ -60,54 +57,6 @@ impl Outcome {
             given: None,
         }
     }
-}
-
-impl HeadPrefix {
-    pub(crate) fn ok(&self) -> &[u8] {
-        &self.ok
-    }
-
-    pub(crate) fn date_field(&self) -> &[u8] {
-        &self.date_field
-    }
-
-    pub(crate) fn new(unix_seconds: u64) -> Self {
-        let mut this = Self {
-            date: HttpDate::new(unix_seconds),
-            ok: Vec::new(),
-            ok_text: Vec::new(),
-            date_field: Vec::new(),
-        };
-        this.render();
-        this
-    }
-
-    pub(crate) fn update(&mut self, unix_seconds: u64) {
-        self.date.update(unix_seconds);
-        self.render();
-    }
-
-    fn render(&mut self) {
-        self.date_field.clear();
-        response::header(&mut self.date_field, "Date", self.date.as_bytes());
-        self.ok.clear();
-        response::begin(&mut self.ok, 200);
-        self.ok.extend_from_slice(&self.date_field);
-        self.ok_text.clear();
-        self.ok_text.extend_from_slice(&self.ok);
-        response::header(&mut self.ok_text, "Content-Type", TEXT);
-    }
-}
-
-/// What the connection's state says about an answer's head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Persistence {
-    /// HTTP/1.1, stays open: nothing is said.
-    Implied,
-    /// HTTP/1.0, stays open: said.
-    KeepAlive,
-    /// Closes after this answer: said.
-    Close,
 }
 
 /// An answer to be given; every way of giving it uses it up.
@@ -398,205 +347,5 @@ impl fmt::Debug for Response<'_> {
         f.debug_struct("Response")
             .field("status", &self.status)
             .finish_non_exhaustive()
-    }
-}
-
-/// Where a body is written: the connection's output. Writing never fails.
-pub struct BodyWriter<'a> {
-    out: &'a mut Vec<u8>,
-}
-
-impl BodyWriter<'_> {
-    /// Makes room for `bytes` more in one step.
-    pub fn reserve(&mut self, bytes: usize) {
-        self.out.reserve(bytes);
-    }
-
-    /// Appends without the detour over `io::Write`.
-    #[inline]
-    pub fn extend(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
-    }
-
-    /// The output itself, for a producer that appends to a `Vec`. What is already in it is not the caller's:
-    /// it must only append.
-    #[inline]
-    pub fn as_vec(&mut self) -> &mut Vec<u8> {
-        self.out
-    }
-}
-
-impl io::Write for BodyWriter<'_> {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    #[inline]
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.out.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl fmt::Debug for BodyWriter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BodyWriter").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(
-        persistence: Persistence,
-        head_only: bool,
-        give: impl FnOnce(Response<'_>) -> Answered,
-    ) -> String {
-        let (mut out, mut fields) = (b"before".to_vec(), b"stale".to_vec());
-        let mut outcome = Outcome::new(ConnId::new(0, 1), 1, false);
-        let prefix = HeadPrefix::new(784_111_777);
-        let _ = give(Response::new(
-            &mut out,
-            &mut fields,
-            &prefix,
-            persistence,
-            head_only,
-            &mut outcome,
-        ));
-        String::from_utf8(out)
-            .unwrap()
-            .strip_prefix("before")
-            .unwrap()
-            .to_owned()
-    }
-
-    const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
-
-    #[test]
-    fn text() {
-        let expected = format!(
-            "HTTP/1.1 200 OK\r\n{DATE}Content-Type: text/plain\r\nContent-Length: 2\r\n\r\nok"
-        );
-        assert_eq!(
-            answer(Persistence::Implied, false, |r| r.text("ok")),
-            expected
-        );
-        assert_eq!(
-            answer(Persistence::Implied, true, |r| r.text("ok")),
-            expected[..expected.len() - 2]
-        );
-    }
-
-    #[test]
-    fn fields_and_persistence() {
-        let text = answer(Persistence::Close, false, |r| {
-            r.status(404).header("Vary", "x").text("")
-        });
-        assert!(
-            text.starts_with(&format!(
-                "HTTP/1.1 404 Not Found\r\n{DATE}Connection: close\r\nVary: x\r\n"
-            )),
-            "{text}"
-        );
-        let text = answer(Persistence::KeepAlive, false, |r| r.text(""));
-        assert!(text.contains("\r\nConnection: keep-alive\r\n"), "{text}");
-        assert!(!answer(Persistence::Implied, false, |r| r.text("")).contains("Connection"));
-    }
-
-    #[test]
-    fn produced_bodies_get_their_length() {
-        let text = answer(Persistence::Implied, false, |r| r.json(&[1, 20, 300]));
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert_eq!(body, "[1,20,300]");
-        let length = head
-            .lines()
-            .find_map(|l| l.strip_prefix("Content-Length:"))
-            .unwrap();
-        assert_eq!(length.trim(), "10");
-        let head_alone = answer(Persistence::Implied, true, |r| r.json(&[1, 20, 300]));
-        assert_eq!(head_alone, format!("{head}\r\n\r\n"));
-    }
-
-    #[test]
-    fn a_failed_producer_is_a_500() {
-        let text = answer(Persistence::Implied, false, |r| {
-            r.write("application/json", |out| {
-                out.extend(b"half");
-                Err(io::Error::other("no"))
-            })
-        });
-        assert!(text.starts_with("HTTP/1.1 500 "), "{text}");
-        assert!(!text.contains("half"));
-    }
-
-    #[test]
-    fn a_content_type_cannot_split_the_head() {
-        let text = answer(Persistence::Implied, false, |r| {
-            r.body("text/plain\r\nSet-Cookie: b", "x")
-        });
-        assert!(text.starts_with("HTTP/1.1 500 "), "{text}");
-        assert!(!text.contains("Set-Cookie"), "{text}");
-    }
-
-    #[test]
-    fn fields_cannot_split_the_head() {
-        for (name, value) in [
-            ("X", "a\r\nSet-Cookie: b"),
-            ("X\r\n", "a"),
-            ("Content-Length", "7"),
-            ("", "a"),
-        ] {
-            let text = answer(Persistence::Implied, false, |r| {
-                r.header(name, value).text("body")
-            });
-            assert!(
-                text.starts_with("HTTP/1.1 500 "),
-                "{name:?} {value:?}: {text}"
-            );
-            assert!(!text.contains("Set-Cookie"));
-        }
-    }
-
-    #[test]
-    fn a_status_that_has_no_body_gets_none() {
-        // What followed the head would be taken for the next answer.
-        for status in [204, 205, 304] {
-            let answers: [fn(Response<'_>) -> Answered; 3] = [
-                |r| r.text("body"),
-                |r| r.body("text/plain", "body"),
-                |r| r.json("body"),
-            ];
-            for give in answers {
-                let text = answer(Persistence::Implied, false, |r| give(r.status(status)));
-                assert!(text.ends_with("\r\n\r\n"), "{text}");
-                assert_eq!(
-                    text.contains("Content-Length: 0\r\n"),
-                    status == 205,
-                    "{text}"
-                );
-                assert_eq!(
-                    text.matches("Content-Length").count(),
-                    usize::from(status == 205)
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn empty_has_a_length_unless_forbidden() {
-        assert!(
-            answer(Persistence::Implied, false, |r| r.empty()).contains("Content-Length: 0\r\n")
-        );
-        assert!(
-            !answer(Persistence::Implied, false, |r| r.status(204).empty())
-                .contains("Content-Length")
-        );
     }
 }

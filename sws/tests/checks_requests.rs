@@ -4,9 +4,11 @@
 
 mod common;
 
-use common::{Answer, Client, config, engines, expect_clean};
+use common::{Answer, Client, config, engines, eventually, expect_clean};
 use serde::{Deserialize, Serialize};
-use sws::{Answered, Context, Json, Rejection, Reply, Request, Response, Router, Server};
+use sws::{
+    Answered, Config, Context, Json, Rejection, Reply, Request, Response, Router, Server, next,
+};
 
 #[derive(Debug, Serialize, Deserialize, PartialEq)]
 struct Item {
@@ -46,7 +48,7 @@ fn plain(_: &mut (), request: &Request<'_>, response: Response<'_>) -> Result<An
 }
 
 async fn waiting(context: Context<()>) -> Result<String, Rejection> {
-    sws::next::yield_now().await;
+    next::yield_now().await;
     assert!(context.peer().unwrap().ip().is_loopback());
     Ok(describe!(&context))
 }
@@ -58,7 +60,7 @@ fn json(_: &mut (), request: &Request<'_>, response: Response<'_>) -> Result<Ans
 }
 
 async fn json_waiting(context: Context<()>) -> Result<Json<Item>, Rejection> {
-    sws::next::yield_now().await;
+    next::yield_now().await;
     let mut item: Item = context.json()?;
     item.count += 1;
     Ok(Json(item))
@@ -253,5 +255,79 @@ fn routes_that_conflict_are_refused() {
             .start()
             .unwrap_err();
         assert!(error.to_string().contains(other), "{error}");
+    }
+}
+
+/// Blocks for large bodies: all in use, the next is refused and told so; afterwards all are back.
+#[test]
+fn large_bodies_are_refused_when_all_blocks_are_in_use() {
+    const BLOCKS: usize = 4;
+    const SIZE: usize = 300_000;
+    for engine in engines() {
+        let server = Server::builder()
+            .config(Config {
+                large_blocks: BLOCKS as u32,
+                ..config(engine)
+            })
+            .post(
+                "/plain",
+                |_: &mut (), request: &Request<'_>, response: Response<'_>| {
+                    response.body("x/y", request.body())
+                },
+            )
+            .post("/async", |context: Context<()>| async move {
+                next::yield_now().await;
+                context.body().to_vec()
+            })
+            .start()
+            .unwrap();
+        let used = |count: usize| {
+            eventually(&server, "blocks", |c| c.large_blocks_used == count as u64);
+        };
+        let post = |path: &str, length: usize| {
+            format!("POST {path} HTTP/1.1\r\nHost: t\r\nContent-Length: {length}\r\n\r\n")
+        };
+        let body = common::pattern(SIZE);
+        for path in ["/plain", "/async"] {
+            let mut slow: Vec<Client> = (0..BLOCKS).map(|_| Client::new(server.addr())).collect();
+            for client in &mut slow {
+                client.send(post(path, SIZE));
+                client.send(&body[..1000]);
+            }
+            used(BLOCKS);
+            // A small body needs none; a large one is refused before all of it has come, chunked or not.
+            let mut client = Client::new(server.addr());
+            client.send(post(path, 32 * 1024));
+            client.send(&body[..32 * 1024]);
+            assert!(client.answer().body == body[..32 * 1024], "{engine}");
+            client.send(post(path, SIZE));
+            let answer = client.answer();
+            assert_eq!(
+                (answer.status, answer.field("connection")),
+                (503, Some("close")),
+                "{engine}"
+            );
+            client.expect_eof();
+            let mut client = Client::new(server.addr());
+            client.send(format!(
+                "POST {path} HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n"
+            ));
+            client.send(&body[..40_000]);
+            assert_eq!(client.answer().status, 503, "{engine}");
+            client.expect_eof();
+            // One goes without finishing, the others finish.
+            drop(slow.pop());
+            used(BLOCKS - 1);
+            for client in &mut slow {
+                client.send(&body[1000..]);
+                assert!(client.answer().body == body, "{engine}: {path}");
+            }
+            used(0);
+            let mut client = Client::new(server.addr());
+            client.send(post(path, SIZE));
+            client.send(&body);
+            assert!(client.answer().body == body, "{engine}: {path}");
+        }
+        used(0);
     }
 }

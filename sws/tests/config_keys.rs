@@ -53,7 +53,7 @@ rows! {
         [|c| c.reactor_cpus = vec![100_000]];
     workers: "sws/tests/checks_process.rs::threads_are_those_that_were_asked_for",
         [|c| c.workers = 1025];
-    worker_queue_max: "sws/tests/checks_tasks.rs::check_24_a_full_queue_is_503_and_a_panicking_worker_500",
+    worker_queue_max: "sws/tests/checks_workers.rs::check_24_a_full_queue_is_503_and_a_panicking_worker_500",
         [|c| c.worker_queue_max = 0];
     worker_stack_bytes: "sws/tests/config_keys.rs::worker_stack_bytes",
         [|c| c.worker_stack_bytes = 1000, |c| c.worker_stack_bytes = 1 << 31];
@@ -90,14 +90,14 @@ rows! {
     stall_warning: "sws/tests/config_keys.rs::stall_warning", [];
     shutdown_timeout: "sws/tests/time.rs::a_stop_is_bounded",
         [|c| c.shutdown_timeout = YEARS];
-    large_blocks: "sws/tests/checks_tasks.rs::large_bodies_are_refused_when_all_blocks_are_in_use",
+    large_blocks: "sws/tests/checks_requests.rs::large_bodies_are_refused_when_all_blocks_are_in_use",
         [|c| c.large_blocks = (1 << 20) + 1];
     websocket_message_bytes_max: "sws/tests/config_keys.rs::websocket_message_bytes_max",
         [|c| c.websocket_message_bytes_max = 0, |c| c.websocket_message_bytes_max = (1 << 31) + 1];
-    websocket_queue_bytes_max: "sws/tests/checks_websocket.rs::a_member_that_is_too_slow_does_not_hold_up_a_topic",
+    websocket_queue_bytes_max: "sws/tests/checks_websocket/messages.rs::a_member_that_is_too_slow_does_not_hold_up_a_topic",
         [|c| c.websocket_queue_bytes_max = 1023];
-    websocket_overflow: "sws/tests/checks_websocket.rs::a_member_that_is_too_slow_does_not_hold_up_a_topic", [];
-    websocket_ping_interval: "sws/tests/checks_websocket.rs::a_silent_peer_is_pinged_and_then_given_up",
+    websocket_overflow: "sws/tests/checks_websocket/messages.rs::a_member_that_is_too_slow_does_not_hold_up_a_topic", [];
+    websocket_ping_interval: "sws/tests/checks_websocket/ends.rs::a_silent_peer_is_pinged_and_then_given_up",
         [|c| c.websocket_ping_interval = Some(SHORT), |c| c.websocket_ping_interval = Some(YEARS)];
     receive_buffers: "sws/tests/config_keys.rs::receive_buffers_and_their_size",
         [|c| c.receive_buffers = 0, |c| c.receive_buffers = 3];

@@ -55,16 +55,14 @@ fn every_numbered_check_is_in_its_row() {
     let text = document();
     let rows = rows(&text);
     let mut found = 0;
-    for entry in std::fs::read_dir(sources::root().join("sws/tests")).unwrap() {
-        let path = entry.unwrap().path();
-        let Ok(source) = std::fs::read_to_string(&path) else {
-            continue;
-        };
+    let tests = sources::root().join("sws/tests");
+    for path in sources::below(&tests) {
+        let source = std::fs::read_to_string(&path).unwrap();
         for rest in source.split("\nfn check_").skip(1) {
             let name = rest.split('(').next().unwrap();
             let number: u32 = name.split('_').next().unwrap().parse().unwrap();
             let row = rows[&number.to_string()];
-            let file = path.file_name().unwrap().to_str().unwrap();
+            let file = path.strip_prefix(&tests).unwrap().display();
             let expected = format!("`sws/tests/{file}::check_{name}`");
             assert!(row.contains(&expected), "{expected} is not in row {number}");
             found += 1;

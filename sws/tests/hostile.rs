@@ -11,7 +11,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     time::Duration,
 };
-use sws::Config;
+use sws::{Config, EngineKind};
 
 const CONNECTIONS: usize = 10_000;
 /// Open at a time; descriptors are shared with whatever else the machine tests.
@@ -56,17 +56,24 @@ fn attack(addr: SocketAddr, number: usize) -> TcpStream {
     stream
 }
 
+/// Gives up soon, whatever it waits for.
+fn impatient(engine: EngineKind, timeout: Duration) -> Config {
+    Config {
+        head_timeout: timeout,
+        body_timeout: timeout,
+        idle_timeout: timeout,
+        write_timeout: timeout,
+        ..config(engine)
+    }
+}
+
 #[test]
 fn ten_thousand_hostile_connections() {
     for engine in engines() {
-        let timeout = Duration::from_millis(500);
         let server = start(Config {
-            head_timeout: timeout,
-            body_timeout: timeout,
             // The honest client may be slow, too, on a machine that is busy.
             idle_timeout: Duration::from_secs(30),
-            write_timeout: timeout,
-            ..config(engine)
+            ..impatient(engine, Duration::from_millis(500))
         });
         let addr = server.addr();
         for first in (0..CONNECTIONS).step_by(AT_ONCE) {
@@ -94,14 +101,7 @@ fn ten_thousand_hostile_connections() {
 #[test]
 fn connections_that_stay_silent_in_mid_request_are_timed_out() {
     for engine in engines() {
-        let timeout = Duration::from_millis(400);
-        let server = start(Config {
-            head_timeout: timeout,
-            body_timeout: timeout,
-            idle_timeout: timeout,
-            write_timeout: timeout,
-            ..config(engine)
-        });
+        let server = start(impatient(engine, Duration::from_millis(400)));
         let addr = server.addr();
         let mut streams: Vec<TcpStream> = (0..400usize)
             .filter(|number| !number.is_multiple_of(3))

@@ -1,6 +1,6 @@
 //! How connections come and go.
 
-use super::{TICK, Worker, kind, pauses::Pauses};
+use super::{OPERATIONS, TICK, Worker, kind, pauses::Pauses};
 use crate::{
     args::{Close, Reconnect},
     clock::{self, Nanos},
@@ -219,12 +219,7 @@ impl Worker<'_> {
         if conn.fd < 0 {
             return;
         }
-        let operations = [
-            (flag::RECEIVING, kind::RECEIVE),
-            (flag::SENDING, kind::SEND),
-            (flag::CONNECTING, kind::CONNECT),
-        ];
-        for (under_way, operation) in operations {
+        for (under_way, operation) in OPERATIONS {
             if conn.has(under_way) {
                 let target = Token::new(conn.generation, operation, index);
                 let token = Token::new(conn.generation, kind::CANCEL, index);

@@ -1,6 +1,6 @@
 //! Warm-up, window, drain: what is counted where, and the end.
 
-use super::{TICK, Worker, kind, lifecycle::reset_on_close};
+use super::{OPERATIONS, TICK, Worker, kind, lifecycle::reset_on_close};
 use crate::{
     books::Ledger,
     checks::Checked,
@@ -359,12 +359,7 @@ impl Worker<'_> {
 
     fn cancel_all(&mut self) {
         for (index, conn) in (0u32..).zip(&self.conns) {
-            let operations = [
-                (flag::RECEIVING, kind::RECEIVE),
-                (flag::SENDING, kind::SEND),
-                (flag::CONNECTING, kind::CONNECT),
-            ];
-            for (under_way, operation) in operations {
+            for (under_way, operation) in OPERATIONS {
                 if conn.has(under_way) {
                     let target = Token::new(conn.generation, operation, index);
                     self.ring.push(op::cancel(target).skip_success());

@@ -6,6 +6,17 @@ use crate::{
     tool::{Output, raw, run, run_once, template, words},
 };
 
+/// What the scripts look for, which is to be in the result and nowhere else.
+pub(crate) const LABELS: [&str; 7] = [
+    "Latency",
+    "requests in",
+    "responses",
+    "2xx=",
+    "Reconnects: ",
+    "Bandwidth:",
+    "Per-template",
+];
+
 /// A run with everything that could disturb the rules: a note on standard error, several templates, other
 /// status classes, reconnects. The error text comes first, as it does when both streams share a pipe.
 fn merged() -> String {
@@ -126,15 +137,7 @@ fn the_words_before_the_responses_are_their_number() {
 fn nothing_before_the_result_looks_like_it() {
     let text = merged();
     let before = &text[..text.find("Thread Stats").unwrap()];
-    for word in [
-        "Latency",
-        "requests in",
-        "responses",
-        "2xx=",
-        "Reconnects: ",
-        "Bandwidth:",
-        "Per-template",
-    ] {
+    for word in LABELS {
         assert!(!before.contains(word), "{word}: {before}");
     }
 }

@@ -1,7 +1,7 @@
 //! What answers must be beside their status: fields, bodies, how many of them are looked at, and how wrong ones are shown.
 
 use crate::{
-    arena_output::digits_after,
+    arena_output::{LABELS, digits_after},
     server::{OK, Server},
     tool::{json, number, raw, run, template, words},
 };
@@ -259,15 +259,7 @@ fn wrong_answers_are_shown_after_the_result_and_cannot_pose_as_one() {
         "{text}"
     );
     assert!(shown.contains("\\x4catency 1us"), "{text}");
-    for word in [
-        "Latency",
-        "requests in",
-        "responses",
-        "2xx=",
-        "Reconnects: ",
-        "Bandwidth:",
-        "Per-template",
-    ] {
+    for word in LABELS {
         assert!(
             result.contains(word) && !shown.contains(word),
             "{word}: {shown}"

@@ -1,6 +1,7 @@
 //! What a terminal shows while a run goes on, and what is left of it. The terminal is a pseudo-terminal.
 
 use crate::{
+    arena_output::LABELS,
     server::{OK, Server},
     tool::{Output, run, until_answered, words},
 };
@@ -130,14 +131,7 @@ fn a_line_shows_how_it_goes_and_is_gone_in_the_end() {
     );
     assert!(text.ends_with("\r\x1b[K"), "{text:?}");
     assert!(!text.contains('\n'), "{text:?}");
-    for word in [
-        "Latency",
-        "requests in",
-        "responses",
-        "2xx=",
-        "Reconnects: ",
-        "Bandwidth:",
-    ] {
+    for word in LABELS {
         assert!(!text.contains(word), "{word}: {text:?}");
     }
 }

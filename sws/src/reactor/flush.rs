@@ -1,8 +1,8 @@
 //! The end of a turn for one connection: send, pause, resume, close.
 //!
 //! The only place that gives the kernel memory to send from. Batch memory stays as it is until the next turn is over:
-//! nothing is added to it once this stage has begun ([`Core::seal`]; an addition could move all of it), and
-//! [`Core::flip`] changes between two buffers. A connection's own memory stays as it is while
+//! nothing is added to it once this stage has begun ([`Core::seal`](super::Core::seal); an addition could move all of it), and
+//! [`Core::flip`](super::Core::flip) changes between two buffers. A connection's own memory stays as it is while
 //! [`Flags::SENDING`] holds because nothing else touches `sending`, and the slot is not freed before the flag is
 //! cleared by the completion.
 

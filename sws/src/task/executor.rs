@@ -164,7 +164,8 @@ impl Executor {
         Ok(self.slab.borrow().is_live(id).then_some(id))
     }
 
-    /// [`spawn_now`](Self::spawn_now) for a [`detached`] task that ends with its handle. None if it is over already.
+    /// Starts a [`detached`] task that ends with its handle, and runs it to its first await at once. None if it is over
+    /// already.
     pub(crate) fn start_now(&self, task: Task) -> Result<Option<AbortOnDrop>, TooManyTasks> {
         if let Err(error) = self.room() {
             self.guard(|| drop(task));

@@ -14,6 +14,18 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// The files below a folder.
+pub fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => below(&path),
+            false => vec![path],
+        })
+        .collect()
+}
+
 /// Whether `path/of/file.rs::name` is a test (or, in a bench, a function).
 pub fn expect_test(named: &str) {
     let (file, name) = named.split_once("::").unwrap();
