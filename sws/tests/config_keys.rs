@@ -57,7 +57,7 @@ rows! {
         [|c| c.worker_queue_max = 0];
     worker_stack_bytes: "sws/tests/config_keys.rs::worker_stack_bytes",
         [|c| c.worker_stack_bytes = 1000, |c| c.worker_stack_bytes = 1 << 31];
-    tasks_max: "sws/tests/checks_async.rs::more_requests_than_tasks_are_answered_503",
+    tasks_max: "sws/tests/checks_async/tasks.rs::more_requests_than_tasks_are_answered_503",
         [|c| c.tasks_max = 0];
     connections_max: "sws/tests/flow.rs::a_full_pool_recovers",
         [|c| c.connections_max = 0, |c| c.connections_max = (1 << 20) + 1];
@@ -84,9 +84,9 @@ rows! {
         [|c| c.body_timeout = SHORT, |c| c.body_timeout = YEARS];
     write_timeout: "sws/tests/time.rs::a_client_that_takes_nothing_is_cut_off",
         [|c| c.write_timeout = SHORT, |c| c.write_timeout = YEARS];
-    handler_timeout: "sws/tests/checks_async.rs::a_handler_that_takes_too_long_is_cancelled",
+    handler_timeout: "sws/tests/checks_async/handlers.rs::a_handler_that_takes_too_long_is_cancelled",
         [|c| c.handler_timeout = Some(SHORT), |c| c.handler_timeout = Some(YEARS)];
-    half_close: "sws/tests/checks_async.rs::half_closed_clients_get_their_answers_if_configured", [];
+    half_close: "sws/tests/checks_async/handlers.rs::half_closed_clients_get_their_answers_if_configured", [];
     stall_warning: "sws/tests/config_keys.rs::stall_warning", [];
     shutdown_timeout: "sws/tests/time.rs::a_stop_is_bounded",
         [|c| c.shutdown_timeout = YEARS];
