@@ -1,30 +1,31 @@
 //! The JSON report: the keys that the arena's generator has, with their names, units and places, then ours in
 //! named objects. Times in our objects are nanoseconds.
 
+mod counts;
 mod errors;
 mod hold;
+mod latency;
+mod load;
 mod sides;
 
-use super::{
-    mismatches::Shown,
-    spectrum::{self, Point},
-    stuck::ShownStuck,
-    units::per,
-};
+pub(crate) use latency::{Measured, Micros, Spectrum};
+
+use super::{mismatches::Shown, stuck::ShownStuck, units::per};
 use crate::{
-    books::Books,
     checks::HeaderRule,
     files::{RunFile, Session},
     gates::Passage,
-    histogram::Latencies,
     plan::Plan,
     run::Outcome,
     split::Share,
     verdict::{Law, Verdict},
     windows::Row,
 };
+use counts::Counts;
 use errors::{Errors, ErrorsDetail};
 use hold::Held;
+use latency::Latency;
+use load::Load;
 use serde::Serialize;
 use sides::{ClientUse, ServerSide};
 use std::{
@@ -131,19 +132,6 @@ enum Seconds {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Micros {
-    avg: u64,
-    p50: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    p90: Option<u64>,
-    p99: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    p999: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    samples: Option<u64>,
-}
-
-#[derive(Serialize)]
 struct Status {
     #[serde(rename = "2xx")]
     class_2: u64,
@@ -166,60 +154,6 @@ struct PerTemplate<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     latency: Option<Measured>,
     name: &'a str,
-}
-
-#[derive(Serialize)]
-struct Load<'a> {
-    model: &'a str,
-    #[serde(flatten)]
-    open: Option<OpenLoad>,
-    /// With -n.
-    requests: Option<u64>,
-    requests_per_connection: Option<u64>,
-    expect_status: StatusSet<'a>,
-    expect_body: bool,
-    /// With two or more templates.
-    rotate: Option<&'a str>,
-    seed: u64,
-    /// Only in a closed loop.
-    #[serde(flatten)]
-    law: Option<Law>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum StatusSet<'a> {
-    Class(u16),
-    Other(&'a str),
-}
-
-/// Only in an open loop.
-#[derive(Serialize)]
-struct OpenLoad {
-    arrival: String,
-    /// Requests per second that were to fall due, and that did.
-    rate: String,
-    /// What the rate is this part of, when it was asked for like that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    highest_rps: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    highest_part: Option<f64>,
-    offered_rps: f64,
-    /// Answers over requests that fell due.
-    achieved_ratio: f64,
-    schedule_held: bool,
-    schedule_lag_p50_ns: u64,
-    schedule_lag_p99_ns: u64,
-    schedule_lag_max_ns: u64,
-    due: u64,
-    shed: u64,
-    deadline_ns: Option<u64>,
-    /// Requests for which no connection was free when they fell due, of those sent.
-    waited: u64,
-    longest_wait_ns: u64,
-    /// Due and not sent at the borders of the window.
-    queued_at_start: u64,
-    queued_at_end: u64,
 }
 
 #[derive(Serialize)]
@@ -246,79 +180,6 @@ struct Checks {
     /// Which bodies are compared; null when nothing says what they must be.
     validate: Option<String>,
     headers: Vec<String>,
-}
-
-/// Requests of the window: in_flight_at_start + sent = ok + bad_status + bad_header + bad_body + malformed +
-/// cut_short + lost + timed_out + in_flight_at_end.
-#[derive(Serialize)]
-struct Counts {
-    in_flight_at_start: u64,
-    sent: u64,
-    ok: u64,
-    bad_status: u64,
-    bad_header: u64,
-    bad_body: u64,
-    malformed: u64,
-    cut_short: u64,
-    lost: u64,
-    timed_out: u64,
-    in_flight_at_end: u64,
-    answered_in_drain: u64,
-    /// Still without an answer when the drain was over.
-    unfinished: u64,
-    bodies_checked: u64,
-    body_bytes_checked: u64,
-    /// Estimated from those comparisons that were timed.
-    body_check_ns: u64,
-    /// The same sums over warm-up, window and drain.
-    whole_run: WholeRun,
-}
-
-#[derive(Serialize)]
-struct WholeRun {
-    sent: u64,
-    ok: u64,
-    bad: u64,
-    lost: u64,
-    unfinished: u64,
-    bodies_checked: u64,
-}
-
-/// What counts as the latency of this run, then the times that were measured, each with its histogram.
-#[derive(Serialize)]
-struct Latency {
-    #[serde(flatten)]
-    headline: Spectrum,
-    /// From the send.
-    service: Measured,
-    /// From the intended start; a closed loop has none.
-    response: Option<Measured>,
-    /// With --percentiles, of the headline.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    percentiles: Vec<Point>,
-}
-
-#[derive(Serialize)]
-pub(crate) struct Measured {
-    #[serde(flatten)]
-    spectrum: Spectrum,
-    /// HdrHistogram V2, deflated, base64; the unit is ns.
-    hdr: String,
-}
-
-#[derive(Serialize)]
-pub(crate) struct Spectrum {
-    count: u64,
-    min: u64,
-    mean: u64,
-    stdev: u64,
-    max: u64,
-    p50: u64,
-    p75: u64,
-    p90: u64,
-    p99: u64,
-    p99_9: Option<u64>,
-    p99_99: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -405,15 +266,7 @@ impl<'a> Report<'a> {
             checks: Checks::new(plan),
             mismatches: Shown::of(plan, outcome),
             stuck: ShownStuck::of(plan, outcome),
-            latency: Latency {
-                headline: Spectrum::new(tally.headline()),
-                service: Measured::new(&tally.latencies),
-                response: tally
-                    .open
-                    .as_ref()
-                    .map(|open| Measured::new(&open.response)),
-                percentiles: spectrum::points(&plan.percentiles, tally.headline()),
-            },
+            latency: Latency::new(plan, tally),
             hold: Held::new(plan, outcome),
             windows: &outcome.windows,
             codes: tally
@@ -427,55 +280,6 @@ impl<'a> Report<'a> {
             verdict: Judgement::new(verdict),
             gates: &verdict.gates,
         }
-    }
-}
-
-impl<'a> Load<'a> {
-    fn new(plan: &'a Plan, outcome: &Outcome, verdict: &Verdict) -> Self {
-        Self {
-            model: match &plan.open {
-                Some(open) => open.rate.model(),
-                None if plan.hold.is_some() => "hold",
-                None => "closed",
-            },
-            open: OpenLoad::new(plan, outcome, verdict),
-            requests: plan.requests,
-            requests_per_connection: plan.has_quota().then_some(plan.quota),
-            expect_status: match plan.expect_status.number() {
-                Some(number) => StatusSet::Class(number),
-                None => StatusSet::Other(plan.expect_status.text()),
-            },
-            expect_body: !plan.checks.bodies.is_empty(),
-            rotate: (plan.templates.len() > 1).then(|| plan.rotation.rotate.name()),
-            seed: plan.seed,
-            law: verdict.law,
-        }
-    }
-}
-
-impl OpenLoad {
-    fn new(plan: &Plan, outcome: &Outcome, verdict: &Verdict) -> Option<Self> {
-        let (open, schedule) = (plan.open.as_ref()?, verdict.schedule.as_ref()?);
-        let tally = outcome.tally.open.as_deref()?;
-        Some(Self {
-            arrival: open.arrival.to_string(),
-            rate: open.rate.to_string(),
-            highest_rps: plan.highest.map(|highest| rounded(highest.rps, 1e2)),
-            highest_part: plan.highest.map(|highest| highest.part),
-            offered_rps: rounded(schedule.offered, 1e2),
-            achieved_ratio: rounded(schedule.achieved, 1e4),
-            schedule_held: schedule.held,
-            schedule_lag_p50_ns: tally.lag.quantile(0.5),
-            schedule_lag_p99_ns: tally.lag.quantile(0.99),
-            schedule_lag_max_ns: tally.lag.max(),
-            due: tally.due,
-            shed: tally.shed,
-            deadline_ns: open.deadline.map(crate::clock::nanos),
-            waited: tally.waited,
-            longest_wait_ns: tally.longest_wait,
-            queued_at_start: outcome.ledger.queued_at_start,
-            queued_at_end: outcome.ledger.queued_at_end,
-        })
     }
 }
 
@@ -507,30 +311,6 @@ impl From<Duration> for Seconds {
     }
 }
 
-impl Micros {
-    pub(crate) fn short(latencies: &Latencies) -> Self {
-        let micros = |part| latencies.quantile(part) / 1000;
-        Self {
-            avg: latencies.mean() / 1000,
-            p50: micros(0.5),
-            p90: None,
-            p99: micros(0.99),
-            p999: None,
-            samples: None,
-        }
-    }
-
-    pub(crate) fn whole(latencies: &Latencies) -> Self {
-        let micros = |part| Some(latencies.quantile(part) / 1000);
-        Self {
-            p90: micros(0.9),
-            p999: micros(0.999),
-            samples: Some(latencies.count()),
-            ..Self::short(latencies)
-        }
-    }
-}
-
 impl Phases {
     fn new(plan: &Plan, outcome: &Outcome, verdict: &Verdict) -> Self {
         Self {
@@ -546,83 +326,12 @@ impl Phases {
     }
 }
 
-impl Counts {
-    fn new(outcome: &Outcome) -> Self {
-        let ledger = &outcome.ledger;
-        let Books {
-            sent,
-            ok,
-            wrong_status,
-            wrong_header,
-            wrong_body,
-            malformed,
-            cut_short,
-            lost,
-            timed_out,
-        } = ledger.window;
-        let total = ledger.total();
-        Self {
-            in_flight_at_start: ledger.in_flight_at_start,
-            sent,
-            ok,
-            bad_status: wrong_status,
-            bad_header: wrong_header,
-            bad_body: wrong_body,
-            malformed,
-            cut_short,
-            lost,
-            timed_out,
-            in_flight_at_end: ledger.in_flight_at_end,
-            answered_in_drain: ledger.drain.answered(),
-            unfinished: ledger.unfinished,
-            bodies_checked: outcome.tally.checked.bodies,
-            body_bytes_checked: outcome.tally.checked.bytes,
-            body_check_ns: outcome.tally.checked.nanos(),
-            whole_run: WholeRun {
-                sent: total.sent,
-                ok: total.ok,
-                bad: total.bad(),
-                lost: total.never_answered(),
-                unfinished: ledger.unfinished,
-                bodies_checked: outcome.trouble.checked.bodies,
-            },
-        }
-    }
-}
-
 impl Checks {
     fn new(plan: &Plan) -> Self {
         let checks = &plan.checks;
         Self {
             validate: (!checks.bodies.is_empty()).then(|| checks.validate.to_string()),
             headers: checks.headers.iter().map(HeaderRule::text).collect(),
-        }
-    }
-}
-
-impl Spectrum {
-    pub(crate) fn new(latencies: &Latencies) -> Self {
-        Self {
-            count: latencies.count(),
-            min: latencies.min(),
-            mean: latencies.mean(),
-            stdev: latencies.stdev() as u64,
-            max: latencies.max(),
-            p50: latencies.quantile(0.5),
-            p75: latencies.quantile(0.75),
-            p90: latencies.quantile(0.9),
-            p99: latencies.quantile(0.99),
-            p99_9: latencies.supported_quantile(0.999),
-            p99_99: latencies.supported_quantile(0.9999),
-        }
-    }
-}
-
-impl Measured {
-    pub(crate) fn new(latencies: &Latencies) -> Self {
-        Self {
-            spectrum: Spectrum::new(latencies),
-            hdr: latencies.to_base64(),
         }
     }
 }
