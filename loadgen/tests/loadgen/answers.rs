@@ -78,7 +78,7 @@ fn answers_to_head() {
     let file = template(request);
     only_2xx(&all_ok(
         &server,
-        &["--raw", &raw(&[&file]), "--expect-body", "not compared"],
+        &["--raw", &raw([&file]), "--expect-body", "not compared"],
     ));
 }
 
@@ -331,7 +331,7 @@ fn a_refused_upload_s_answer_is_still_read() {
     let (report, _) = json(&words(&format!(
         "{} --raw {} -c 1 -d 400ms -s 413 --send-buf 65536",
         server.url(),
-        raw(&[&file])
+        raw([&file])
     )));
     assert!(number(&report["status"]["4xx"]) > 0, "{report:#}");
 }

@@ -34,7 +34,7 @@ fn merged() -> String {
         .iter()
         .map(|path| template(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")))
         .collect();
-    let list = raw(&files.iter().collect::<Vec<_>>());
+    let list = raw(&files);
     let Output {
         stdout,
         stderr,

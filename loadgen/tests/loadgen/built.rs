@@ -88,7 +88,7 @@ fn lengths_are_corrected_where_values_differ_in_theirs() {
     let sent = |seed: &str| {
         let server = Server::answering(OK);
         let file = template(text);
-        let list = raw(&[&file]);
+        let list = raw([&file]);
         let url = server.url();
         let (report, output) = json(&[
             &url, "--raw", &list, "-c", "1", "-n", "20", "-p", "3", "--seed", seed,
@@ -114,7 +114,7 @@ fn lengths_are_corrected_where_values_differ_in_theirs() {
 fn lengths_of_templates_are_corrected_on_request_only() {
     // The body is shorter than declared: the next request's begin is read as its end.
     let file = template("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\n\r\nabcd");
-    let list = raw(&[&file]);
+    let list = raw([&file]);
     let sent = |extra: &[&str]| {
         let server = Server::answering(OK);
         let url = server.url();
@@ -188,7 +188,7 @@ fn bad_requests_are_refused_before_anything_is_sent() {
     let file = template(
         "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{RANDJ:1:10}\r\n0\r\n\r\n",
     );
-    let list = raw(&[&file]);
+    let list = raw([&file]);
     for (args, part) in [
         (&["-H", "oops"][..], "-H 'oops': write it as 'Name: value'"),
         (&["-a", "me"], "-a: write it as user:password"),

@@ -246,7 +246,7 @@ fn wrong_answers_are_shown_after_the_result_and_cannot_pose_as_one() {
         template("GET /a HTTP/1.1\r\nHost: x\r\n\r\n"),
         template("GET /b HTTP/1.1\r\nHost: x\r\n\r\n"),
     ];
-    let list = raw(&[&files[0], &files[1]]);
+    let list = raw(&files);
     let url = server.url();
     let output = run(&words(&format!(
         "{url} --raw {list} -c 2 -n 40 --expect-body right"

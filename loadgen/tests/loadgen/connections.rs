@@ -253,7 +253,7 @@ fn templates_in_turn(extra: &[&str]) -> Vec<String> {
             ))
         })
         .collect();
-    let list = raw(&files.iter().collect::<Vec<_>>());
+    let list = raw(&files);
     let url = server.url();
     let args = [
         &[url.as_str(), "--raw", &list, "-c", "1"][..],
@@ -298,7 +298,7 @@ fn connections_start_with_the_templates_in_turn() {
             ))
         })
         .collect();
-    let list = raw(&files.iter().collect::<Vec<_>>());
+    let list = raw(&files);
     let url = server.url();
     let args = [&url, "--raw", &list, "-c", "70", "-t", "3"];
     let (report, output) = json_until(&[&args[..], &["--per-tpl-latency"]].concat(), |report| {

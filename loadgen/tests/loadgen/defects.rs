@@ -40,7 +40,7 @@ fn more_templates_than_any_table_holds() {
     let files: Vec<_> = (0..100)
         .map(|number| template(format!("GET /{number} HTTP/1.1\r\nHost: x\r\n\r\n")))
         .collect();
-    let list = raw(&files.iter().collect::<Vec<_>>());
+    let list = raw(&files);
     let (report, output) = json(&[&server.url(), "--raw", &list, "-c", "100", "-n", "1000"]);
     assert_eq!(output.code, Some(0), "{report:#}");
     let templates = report["per_template"].as_array().unwrap();

@@ -59,7 +59,7 @@ fn every_file_tells_of_the_same_answers() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let files =
         ["/a", "/b"].map(|path| template(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")));
-    let list = raw(&[&files[0], &files[1]]);
+    let list = raw(&files);
     let (json, hgrm) = (path("r.json"), path("r.hgrm"));
     let (hlog, series) = (path("r.hlog"), path("r.ndjson"));
     let output = run(&words(&format!(

@@ -192,7 +192,7 @@ fn the_report_of_a_run_is_drawn() {
     let report = folder.path().join("report.html");
     let files = ["/a?<script>alert(1)</script>", "/b"]
         .map(|path| template(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")));
-    let list = raw(&[&files[0], &files[1]]);
+    let list = raw(&files);
     let output = run(&[
         &server.url(),
         "--raw",

@@ -143,7 +143,7 @@ fn ramps_and_steps_are_followed_and_templates_mixed() {
         template("GET /{SEQ:100} HTTP/1.1\r\nHost: a\r\n\r\n"),
         template("POST /b HTTP/1.1\r\nHost: b\r\nContent-Length: 1\r\n\r\nb"),
     ];
-    let files = raw(&[&files[0], &files[1]]);
+    let files = raw(&files);
     let (report, _) = json(&words(&format!(
         "{} --raw {files} -c 4 -d 500ms -q 100,300",
         server.url()

@@ -153,7 +153,7 @@ fn what_was_wrong_is_said() {
     let (report, output) = json(&words(&format!(
         "{} --raw {} --expect-body ok -c 2 -n 60 --raw-log {}",
         server.url(),
-        raw(&[&files[0], &files[1]]),
+        raw(&files),
         log.to_str().unwrap()
     )));
     assert_eq!(output.code, Some(1), "{report:#}");

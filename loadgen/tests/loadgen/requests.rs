@@ -34,11 +34,7 @@ fn templates_are_sent_byte_for_byte() {
     let chunked = "POST /baseline11?a=13&b=42 HTTP/1.1\r\nHost: localhost:8080\r\n\
         Transfer-Encoding: chunked\r\n\r\n2\r\n20\r\n0\r\n\r\n";
     let file = template(chunked);
-    let line = format!(
-        "{} --raw {} -c 2 -d 150ms -p 3",
-        server.url(),
-        raw(&[&file])
-    );
+    let line = format!("{} --raw {} -c 2 -d 150ms -p 3", server.url(), raw([&file]));
     let args = words(&line);
     let (report, output) = json(&args);
     assert_eq!(output.code, Some(0), "{report:#}");
@@ -57,7 +53,7 @@ fn a_template_names_the_target_when_there_is_no_url() {
     let file = template(format!("GET / HTTP/1.1\r\nHost: {}", server.address()));
     let (report, _) = json_once(&words(&format!(
         "--raw {} -c 1 -d 100ms --drain 0",
-        raw(&[&file])
+        raw([&file])
     )));
     assert_eq!(report["target"], format!("{}/", server.address()));
     assert_eq!(report["errors"]["connect"], 0);
@@ -73,7 +69,7 @@ fn random_numbers_are_padded_in_range_and_repeatable() {
         json(&words(&format!(
             "{} --raw {} -c 1 -n 20 -p 2 --seed {seed}",
             server.url(),
-            raw(&[&file])
+            raw([&file])
         )));
         let paths: Vec<String> = server
             .requests()
@@ -106,7 +102,7 @@ fn a_sequence_is_shared_by_all_connections_and_threads() {
     let line = format!(
         "{} --raw {} -c 4 -t 2 -d 200ms -p 4",
         server.url(),
-        raw(&[&file])
+        raw([&file])
     );
     let args = words(&line);
     let (report, output) = json(&args);
@@ -145,7 +141,7 @@ fn values_survive_short_sends(padding: usize, extra: &[&str]) {
         "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {sent_len}\r\n\r\n{body}"
     ));
     let url = server.url();
-    let list = raw(&[&file]);
+    let list = raw([&file]);
     let args = [
         &[url.as_str(), "--raw", &list, "-c", "2", "-d", "400ms"],
         extra,
@@ -217,7 +213,7 @@ fn short_untracked_sends_of_static_requests_are_completed() {
     let line = format!(
         "{} --raw {} -c 2 -d 400ms --send-buf 4096",
         server.url(),
-        raw(&[&file])
+        raw([&file])
     );
     let args = words(&line);
     let (report, output) = json(&args);

@@ -48,8 +48,7 @@ fn mix() -> [NamedTempFile; 3] {
 
 /// Sends these in turn, or drawn at random: `flags` begins with which.
 fn rotate(url: &str, files: &[NamedTempFile], flags: &str) -> (Value, Output) {
-    let files: Vec<_> = files.iter().collect();
-    let line = format!("{url} --raw {} --rotate {flags}", raw(&files));
+    let line = format!("{url} --raw {} --rotate {flags}", raw(files));
     json(&words(&line))
 }
 

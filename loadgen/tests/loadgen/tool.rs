@@ -210,7 +210,7 @@ pub(crate) fn template(request: impl AsRef<[u8]>) -> NamedTempFile {
 }
 
 /// The value of `--raw` for these files.
-pub(crate) fn raw(files: &[&NamedTempFile]) -> String {
-    let paths = files.iter().map(|file| file.path().to_str().unwrap());
+pub(crate) fn raw<'f>(files: impl IntoIterator<Item = &'f NamedTempFile>) -> String {
+    let paths = files.into_iter().map(|file| file.path().to_str().unwrap());
     paths.collect::<Vec<_>>().join(",")
 }
