@@ -159,7 +159,6 @@ impl<S: 'static> Http<S> {
         match head::parse(input, &mut slots, &self.limits) {
             Ok(Some((head, len))) => {
                 self.work.requests += 1;
-                *place = Place::Head { partial: false };
                 self.request(at, place, &head, len, input, out)
             }
             Ok(None) => {

@@ -46,7 +46,7 @@ impl<S: 'static> Protocol for Http<S> {
             let rest = &input[consumed..];
             let place = &mut conn.place;
             let step = match *place {
-                Place::Head { partial } => {
+                Place::Head { ref mut partial } => {
                     if rest.is_empty() {
                         return Progress {
                             consumed,
@@ -60,7 +60,7 @@ impl<S: 'static> Protocol for Http<S> {
                         };
                     }
                     // A head that comes byte by byte is not parsed for every byte.
-                    if partial
+                    if *partial
                         && consumed == 0
                         && rest.len() <= self.limits.target_bytes_max
                         && !head::may_be_complete(&input[fresh..])
@@ -70,6 +70,7 @@ impl<S: 'static> Protocol for Http<S> {
                             next: Next::Wait(Waiting::Head),
                         };
                     }
+                    *partial = false;
                     self.head(at, place, rest, out)
                 }
                 Place::Whole(_) => self.more_whole(at, place, rest, out),
