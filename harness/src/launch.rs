@@ -21,8 +21,12 @@ const DYING: Duration = Duration::from_secs(2);
 const STOP_GRACE: Duration = Duration::from_secs(5);
 /// A `run.sh build` that ends with this has said what the machine has not got.
 const SKIPPED: i32 = 77;
-/// How long a server that answers may take to say what it is.
-const SAYS_WITHIN: Duration = Duration::from_millis(100);
+/// A server that answers and has printed nothing for so long has said what it is.
+const SILENCE: Duration = Duration::from_millis(100);
+/// As long as that is waited for where one goes on printing.
+const SAYS_WITHIN: Duration = Duration::from_secs(1);
+/// Lines that are enough to say it, with a warning or two.
+const GREETING_LINES: usize = 3;
 /// Lines of a server's output that an error shows.
 const LAST_LINES: usize = 15;
 
@@ -292,21 +296,24 @@ impl Server {
         Some(line.trim().to_owned())
     }
 
-    /// The last line that it printed, waited for a little: most servers say
-    /// there what they are and where they listen.
-    pub fn last_line(&self) -> Option<String> {
+    /// The last lines that it printed, waited for a little: most servers say
+    /// there what they are and where they listen, some after a warning.
+    pub fn greeting(&self) -> Vec<String> {
         let start = Instant::now();
-        loop {
-            let printed = self.output();
-            // What comes after the last line break is still being written.
-            let line = printed
-                .rsplit_once('\n')
-                .and_then(|(lines, _)| lines.lines().last());
-            if line.is_some() || start.elapsed() >= SAYS_WITHIN {
-                return line.map(str::to_owned);
-            }
+        let mut since = start;
+        let mut printed = self.output();
+        while since.elapsed() < SILENCE && start.elapsed() < SAYS_WITHIN {
             std::thread::sleep(Duration::from_millis(10));
+            let now = self.output();
+            if now != printed {
+                printed = now;
+                since = Instant::now();
+            }
         }
+        // What comes after the last line break is still being written.
+        let (lines, _) = printed.rsplit_once('\n').unwrap_or_default();
+        let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+        lines[lines.len().saturating_sub(GREETING_LINES)..].to_vec()
     }
 
     /// The end of what it printed, indented for a message.

@@ -189,7 +189,7 @@ fn run_generation(
             "{} runs on port {port} with altered data of {generation}",
             plan.entry.name
         );
-        if let Some(line) = server.last_line() {
+        for line in server.greeting() {
             println!("  | {line}");
         }
     }

@@ -14,8 +14,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use support::Run;
 use support::engine::{docker, entry, exists, name, text, validate};
+use support::{Run, script_file};
+use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -167,15 +168,47 @@ fn the_shipped_profile_is_enough_for_either_engine() {
     }
 }
 
+/// A client that keeps what the last container printed before it is removed.
+struct KeepingLogs(TempDir);
+
+impl KeepingLogs {
+    fn new() -> Self {
+        let keeping = Self(tempfile::tempdir().unwrap());
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = rm ] && docker logs \"$3\" > {} 2>&1\nexec docker \"$@\"\n",
+            keeping.path("log").display()
+        );
+        script_file(&keeping.client(), &script);
+        keeping
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn client(&self) -> PathBuf {
+        self.path("docker.sh")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap()
+    }
+}
+
 #[test]
 #[ignore = "needs a Docker engine; scripts/docker-test.sh runs it"]
 fn a_validation_runs_on_io_uring_with_the_flags_and_says_what_it_runs_on() {
     let port = harness::launch::ports::free().unwrap();
-    let run = Run::of(validate(&entry(), port));
+    let keeping = KeepingLogs::new();
+    let mut command = validate(&entry(), port);
+    command.env("DOCKER", keeping.client());
+    let run = Run::of(command);
     run.expect_code(0);
+    let log = keeping.log();
     assert!(
-        run.stdout.contains("| sws: engine io_uring ("),
-        "{}",
+        log.lines()
+            .any(|line| line.starts_with("sws: engine io_uring (")),
+        "{log}{}",
         run.stdout
     );
     let container = format!("httparena-validate-{}", name(&entry()));
@@ -199,12 +232,13 @@ fn a_validation_runs_on_io_uring_with_the_flags_and_says_what_it_runs_on() {
 
     let mut confined = validate(&entry(), port);
     confined.arg("--seccomp").arg(profile("no-io_uring.json"));
+    confined.env("DOCKER", keeping.client());
     let run = Run::of(confined);
     run.expect_code(0);
+    let log = keeping.log();
     assert!(
-        run.stdout
-            .contains("| sws: engine epoll (io_uring is forbidden here"),
-        "{}",
+        log.contains("sws: engine epoll (io_uring is forbidden here"),
+        "{log}{}",
         run.stdout
     );
 }

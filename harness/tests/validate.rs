@@ -264,6 +264,18 @@ fn a_server_that_dies_under_noise_ends_the_run_with_its_last_lines() {
 }
 
 #[test]
+fn what_a_server_says_at_its_start_is_shown_with_the_warnings() {
+    let start = format!(
+        "echo long ago; echo warning: no data; echo serving; echo on 8080; exec {}",
+        env!("CARGO_BIN_EXE_fake-entry")
+    );
+    let run = Entry::with_start(&start, &["pipelined"]).validate(&["--generation", "2026-04"]);
+    run.expect_code(0);
+    let shown = "2026-04\n  | warning: no data\n  | serving\n  | on 8080\nPASS ";
+    assert!(run.stdout.contains(shown), "{}", run.stdout);
+}
+
+#[test]
 fn a_server_that_dies_at_the_start_is_an_environment_error() {
     let run = Entry::fake(Some("dies-at-start"), &ALL).validate(&["baseline"]);
     run.expect_code(3);
