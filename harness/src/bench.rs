@@ -2,6 +2,7 @@
 
 pub mod answers;
 mod arena;
+mod claim;
 pub mod clock;
 pub mod compare;
 mod counts;
@@ -96,6 +97,7 @@ pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
     let counts = Counts::of_this_machine(&cpus);
     counts.check(plan.connections)?;
     check_profiles(plan)?;
+    let _claim = claim::Claim::of(&plan.root.join("results"))?;
     let tuned = match plan.tune_host {
         true => Some(tune::this_host()?),
         false => None,
@@ -128,7 +130,7 @@ pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
     };
     let measured = groups.iter().flatten().count();
     println!(
-        "results/runs/{}.json has all figures of {measured} cells",
+        "results/runs/{}.json has all figures of {measured} cell(s)",
         record.id
     );
     Ok(outcome)

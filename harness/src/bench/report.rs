@@ -145,6 +145,9 @@ fn notes(cells: &[&Cell<'_>]) -> String {
         text += &objections(cell);
     }
     let measured = || cells.iter().filter(|cell| cell.best().is_some());
+    if measured().count() > 1 && cells.iter().all(|cell| cell.rounds.len() < 2) {
+        text += "  one round decides nothing: --rounds 3 is the least that may\n";
+    }
     let disturbed: Vec<f64> = measured()
         .map(|cell| cell.median(|r| r.foreign_cores))
         .collect();

@@ -219,9 +219,12 @@ pub(super) fn write(path: &Path, json: &Value) -> Result<(), Error> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".part");
     let partial = PathBuf::from(partial);
-    std::fs::write(&partial, format!("{json:#}\n"))
-        .and_then(|()| std::fs::rename(&partial, path))
-        .context(|| format!("write {}", path.display()))
+    let written = std::fs::write(&partial, format!("{json:#}\n"))
+        .and_then(|()| std::fs::rename(&partial, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(partial);
+    }
+    written.context(|| format!("write {}", path.display()))
 }
 
 fn round(figures: &Figures) -> Value {
