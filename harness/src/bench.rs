@@ -2,6 +2,7 @@
 
 pub mod answers;
 mod arena;
+pub mod cell;
 mod claim;
 pub mod clock;
 pub mod compare;
@@ -18,6 +19,8 @@ pub mod report;
 pub mod result;
 pub mod rounds;
 pub mod sample;
+#[cfg(test)]
+mod samples;
 pub mod schedule;
 mod site;
 pub mod stats;
@@ -28,11 +31,11 @@ use crate::entries::Entry;
 use crate::error::Error;
 use crate::launch::Mode;
 use crate::profiles::Profile;
+use cell::Cell;
 use counts::Counts;
 use cpus::Split;
 use fit::Generator;
 use record::Record;
-use result::Cell;
 use rounds::Rounds;
 use schedule::{Schedule, Task};
 use serde_json::json;

@@ -1,8 +1,9 @@
 //! The files that the arena's site reads: an array for each profile and
 //! connection count, the entries, the machine.
 
+use super::cell::Cell;
 use super::environment::line;
-use super::result::{self, Cell};
+use super::result;
 use super::{Plan, cpus};
 use crate::entries::{self, Entry};
 use crate::error::Error;
@@ -166,7 +167,7 @@ fn machine(plan: &Plan<'_>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::result::tests::entry;
+    use crate::bench::samples::entry;
 
     #[test]
     fn results_are_replaced_by_display_name_and_sorted() {
