@@ -1,7 +1,7 @@
 //! Whatever the harness starts or creates is noted here first, so that a signal
 //! at any moment leaves no process, container or folder behind.
 
-mod strays;
+pub mod strays;
 
 use crate::error::{Context, Error};
 use crate::processes;

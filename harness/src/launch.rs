@@ -3,7 +3,7 @@
 pub mod docker;
 pub mod ports;
 
-use crate::cleanup::{Container, Process, TempFolder};
+use crate::cleanup::{Container, Process, TempFolder, strays};
 use crate::entries::Entry;
 use crate::error::{Context, Error};
 use crate::processes;
@@ -392,6 +392,7 @@ fn start_native(entry: &Entry, start: &Start<'_>, scratch: &Path) -> Result<Proc
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors);
+    strays::leave_those_of_now();
     Process::spawn(&mut command, start.cpus).context(|| format!("start {}", entry.script.display()))
 }
 

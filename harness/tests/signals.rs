@@ -236,6 +236,20 @@ fn daemons_of_an_entry_are_stopped_too() {
     daemon(&server).validate(&["pipelined"]).expect_code(0);
     ended(pid());
 
+    // But not what its build started: a compiler's cache serves others as well.
+    let entry = Entry::with_start("", &["pipelined"]);
+    let file = pid_file.display();
+    let script = format!(
+        "#!/bin/sh\n[ $1 = start ] && {server}\n\
+         (setsid sh -c 'echo $$ > {file}.new; mv {file}.new {file}; exec sleep 30' > {file}.log 2>&1 &)\n\
+         while [ ! -f {file} ]; do sleep 0.01; done\n"
+    );
+    support::script_file(&entry.path().join("run.sh"), &script);
+    entry.validate(&["pipelined"]).expect_code(0);
+    let cache = pid();
+    assert!(processes::is_running(cache));
+    kill_process(Pid::from_raw(cache as i32).unwrap(), Signal::KILL).unwrap();
+
     let entry = daemon("exec sleep 60");
     let mut child = harness()
         .arg("--root")
