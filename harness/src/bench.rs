@@ -2,6 +2,8 @@
 
 pub mod answers;
 mod arena;
+pub mod cell;
+mod claim;
 pub mod clock;
 pub mod compare;
 mod counts;
@@ -17,6 +19,8 @@ pub mod report;
 pub mod result;
 pub mod rounds;
 pub mod sample;
+#[cfg(test)]
+mod samples;
 pub mod schedule;
 mod site;
 pub mod stats;
@@ -27,11 +31,11 @@ use crate::entries::Entry;
 use crate::error::Error;
 use crate::launch::Mode;
 use crate::profiles::Profile;
+use cell::Cell;
 use counts::Counts;
 use cpus::Split;
 use fit::Generator;
 use record::Record;
-use result::Cell;
 use rounds::Rounds;
 use schedule::{Schedule, Task};
 use serde_json::json;
@@ -96,6 +100,7 @@ pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
     let counts = Counts::of_this_machine(&cpus);
     counts.check(plan.connections)?;
     check_profiles(plan)?;
+    let _claim = claim::Claim::of(&plan.root.join("results"))?;
     let tuned = match plan.tune_host {
         true => Some(tune::this_host()?),
         false => None,
@@ -128,7 +133,7 @@ pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
     };
     let measured = groups.iter().flatten().count();
     println!(
-        "results/runs/{}.json has all figures of {measured} cells",
+        "results/runs/{}.json has all figures of {measured} cell(s)",
         record.id
     );
     Ok(outcome)

@@ -2,6 +2,7 @@
 //! at any moment leaves no process, container or folder behind.
 
 mod setting;
+pub mod strays;
 
 use crate::error::{Context, Error};
 use crate::processes;
@@ -54,8 +55,7 @@ fn forget(id: u64) {
 /// # Errors
 /// When the handlers cannot be installed.
 pub fn install() -> Result<(), Error> {
-    // Servers that fork and let the parent exit stay visible as descendants.
-    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    strays::adopt();
     let mut signals =
         Signals::new([SIGINT, SIGTERM, SIGHUP]).context(|| "watch for signals".into())?;
     std::thread::spawn(move || {
@@ -114,11 +114,23 @@ fn sweep(list: &mut Vec<(u64, Debris)>) {
         match item {
             Debris::Group(leader) => signal_tree(leader, Signal::KILL),
             Debris::Container(docker, name) => remove_container(&docker, &name),
-            Debris::Folder(path) => drop(std::fs::remove_dir_all(path)),
+            Debris::Folder(path) => remove_folder(&path),
             Debris::Setting(path, before) => drop(std::fs::write(path, before)),
         }
     }
+    strays::kill();
     list.clear();
+}
+
+/// Somebody may be writing into it.
+fn remove_folder(path: &Path) {
+    for _ in 0..100 {
+        match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {}
+            _ => return,
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// Signals the group and whatever descends from its leader outside of it.
@@ -201,6 +213,13 @@ impl Process {
         }
         signal_tree(self.id(), Signal::KILL);
         let _ = self.child.wait();
+        let list = debris();
+        let others = list
+            .iter()
+            .any(|(note, item)| *note != self.note && matches!(item, Debris::Group(_)));
+        if !others {
+            strays::kill();
+        }
     }
 }
 

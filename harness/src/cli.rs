@@ -65,10 +65,10 @@ struct Place {
     #[arg(long, value_name = "FILE", conflicts_with = "native")]
     seccomp: Option<PathBuf>,
     /// The server's port.
-    #[arg(long, env = "HARNESS_PORT")]
+    #[arg(long, env = "HARNESS_PORT", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Seconds that a server may take to answer its first request.
-    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
     ready_within: u64,
     /// Only this generation of the arena: 2026-03 or 2026-04.
     #[arg(long, value_parser = generation, value_name = "GENERATION")]
@@ -224,6 +224,9 @@ fn run_validate(root: &Path, options: &Validate) -> Result<u8, Error> {
         .confined(options.place.seccomp.as_deref())?;
     let seed = options.seed.unwrap_or_else(fresh_seed);
     println!("validating {} (--seed {seed} replays this run)", entry.name);
+    for remark in entry.remarks() {
+        println!("note: {remark}");
+    }
     let data = make_data(root)?;
     let tally = validate::build_and_run(&validate::Plan {
         entry: &entry,
@@ -243,8 +246,12 @@ fn run_validate(root: &Path, options: &Validate) -> Result<u8, Error> {
     })?;
     println!("{}", tally.summary());
     if tally.passed + tally.failed == 0 {
+        let why = match entry.meta.tests.as_slice() {
+            [] => ": its meta.json lists no tests",
+            _ => "",
+        };
         return Err(Error::usage(format!(
-            "nothing about {} was checked",
+            "nothing about {} was checked{why}",
             entry.name
         )));
     }
@@ -257,10 +264,18 @@ fn sort_words(root: &Path, words: &[String]) -> Result<(Vec<Entry>, Vec<String>)
     let mut names: Vec<String> = Vec::new();
     for word in words {
         if profiles::rows(word).next().is_some() {
-            names.push(word.clone());
+            if !names.contains(word) {
+                names.push(word.clone());
+            }
             continue;
         }
         match entries::named(root, word) {
+            Ok(entry) if found.iter().any(|other: &Entry| other.name == entry.name) => {
+                return Err(Error::usage(format!(
+                    "two entries are called {}: results are told apart by the names of folders",
+                    entry.name
+                )));
+            }
             Ok(entry) => found.push(entry),
             Err(error) if error.exit_code() == 2 => {
                 return Err(Error::usage(format!(
@@ -310,6 +325,9 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
     let mode = Mode::choose(options.place.docker, options.place.native)?
         .confined(options.place.seccomp.as_deref())?;
     let data = make_data(root)?;
+    let mut connections = options.conns.clone();
+    connections.sort_unstable();
+    connections.dedup();
     let plan = bench::Plan {
         root,
         entries,
@@ -322,7 +340,7 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
             .map(|seconds| Duration::from_secs(u64::from(seconds))),
         budget: Duration::from_secs(60)
             * options.time.unwrap_or(if options.quick { 3 } else { 14 }),
-        connections: &options.conns,
+        connections: &connections,
         quick: options.quick,
         tune_host: options.tune_host,
         arena: options.arena,

@@ -12,6 +12,16 @@ use std::path::{Path, PathBuf};
 /// The name of the entry that the repository's root is.
 pub const ROOT_ENTRY: &str = "sws";
 
+/// What `type` may be: `framework` in 2026-03 and `production`, `tuned` and
+/// `infrastructure` in 2026-04, `engine` in both.
+const TYPES: [&str; 5] = [
+    "engine",
+    "framework",
+    "production",
+    "tuned",
+    "infrastructure",
+];
+
 /// `meta.json` as the arena defines it; unknown fields are ignored.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Meta {
@@ -61,6 +71,26 @@ impl Entry {
     /// Whether it takes part in a profile.
     pub fn lists(&self, profile: &str) -> bool {
         self.meta.tests.iter().any(|test| test == profile)
+    }
+
+    /// What the arena would not complain of and its readers would.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let mut note = |about: String| remarks.push(format!("meta.json: {about}"));
+        if self.meta.display_name.trim().is_empty() {
+            note("display_name is empty: the leaderboard shows it".into());
+        }
+        if !TYPES.contains(&self.meta.kind.as_str()) {
+            note(format!(
+                "type is {:?}; there are: {}",
+                self.meta.kind,
+                TYPES.join(", ")
+            ));
+        }
+        if !self.folder.join("Dockerfile").is_file() && !self.folder.join("build.sh").is_file() {
+            remarks.push("without a Dockerfile the arena cannot run it".into());
+        }
+        remarks
     }
 }
 
@@ -137,7 +167,7 @@ pub fn named(root: &Path, word: &str) -> Result<Entry, Error> {
     known
         .into_iter()
         .find(|entry| entry.name == word)
-        .ok_or_else(|| Error::usage(format!("unknown framework {word}; there are: {names}")))
+        .ok_or_else(|| Error::usage(format!("unknown entry {word}; there are: {names}")))
 }
 
 #[cfg(test)]
@@ -174,10 +204,7 @@ mod tests {
         entry(root.path(), "alpha");
         let error = named(root.path(), "beta").unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert_eq!(
-            error.to_string(),
-            "unknown framework beta; there are: alpha"
-        );
+        assert_eq!(error.to_string(), "unknown entry beta; there are: alpha");
     }
 
     #[test]
@@ -188,5 +215,20 @@ mod tests {
         let error = all(root.path()).unwrap_err();
         assert_eq!(error.exit_code(), 3);
         assert!(error.to_string().contains("alpha/meta.json"), "{error}");
+    }
+
+    #[test]
+    fn what_the_arenas_readers_would_stumble_over_is_remarked() {
+        let root = tempfile::tempdir().unwrap();
+        entry(root.path(), "alpha");
+        let mut found = named(root.path(), "alpha").unwrap();
+        let text = found.remarks().join("\n");
+        assert!(text.contains("type is \"\"; there are: engine, framework"));
+        assert!(text.contains("without a Dockerfile"));
+        found.meta.kind = "engine".into();
+        fs::write(found.folder.join("Dockerfile"), "FROM scratch").unwrap();
+        assert_eq!(found.remarks(), Vec::<String>::new());
+        found.meta.display_name = " ".into();
+        assert!(found.remarks()[0].contains("display_name is empty"));
     }
 }

@@ -3,9 +3,10 @@
 pub mod docker;
 pub mod ports;
 
-use crate::cleanup::{Container, Process, TempFolder};
+use crate::cleanup::{Container, Process, TempFolder, strays};
 use crate::entries::Entry;
 use crate::error::{Context, Error};
+use crate::processes;
 use crate::profiles::Generation;
 use docker::{Docker, RunOptions};
 use std::io::{Read as _, Write as _};
@@ -343,15 +344,34 @@ impl Server {
             }
             if start.elapsed() >= limit {
                 return Err(Error::environment(format!(
-                    "{} did not answer on port {} within {} s; its last lines:\n{}",
+                    "{} did not answer on port {} within {} s{}; its last lines:\n{}",
                     entry.name,
                     self.port,
                     limit.as_secs(),
+                    self.what_it_does(),
                     self.last_lines()
                 )));
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(250));
+        }
+    }
+
+    /// Why it may not answer, if that can be seen.
+    fn what_it_does(&self) -> String {
+        if TcpStream::connect_timeout(&self.address(), DYING).is_ok() {
+            return ": it accepts connections, but what it sends is no HTTP answer".into();
+        }
+        let Running::Native(process) = &self.running else {
+            return String::new();
+        };
+        match processes::ports(process.id()).as_slice() {
+            [] => ": it listens on no port".into(),
+            ports => {
+                let list: Vec<String> = ports.iter().map(u16::to_string).collect();
+                let list = list.join(", ");
+                format!(": it listens on {list}, but is to take its port from PORT")
+            }
         }
     }
 
@@ -379,6 +399,7 @@ fn start_native(entry: &Entry, start: &Start<'_>, scratch: &Path) -> Result<Proc
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors);
+    strays::leave_those_of_now();
     Process::spawn(&mut command, start.cpus).context(|| format!("start {}", entry.script.display()))
 }
 
@@ -460,7 +481,9 @@ mod tests {
         let port = ports::free().unwrap();
         let error = Server::start(&entry, &Mode::Native, &start(port, folder.path())).unwrap_err();
         assert!(
-            error.to_string().contains("did not answer on port"),
+            error
+                .to_string()
+                .contains("within 0 s: it listens on no port;"),
             "{error}"
         );
     }

@@ -5,6 +5,7 @@ mod chart;
 mod figures;
 mod html;
 mod markdown;
+mod read;
 mod records;
 mod saved;
 
@@ -20,7 +21,7 @@ const END: &str = "<!-- end of results -->";
 /// Prints the results as Markdown.
 ///
 /// # Errors
-/// When a result file cannot be read, or there is none.
+/// When there is no result.
 pub fn print_table(root: &Path) -> Result<(), Error> {
     print!("{}", markdown::summary(&some(root)?));
     Ok(())
@@ -29,8 +30,7 @@ pub fn print_table(root: &Path) -> Result<(), Error> {
 /// Writes the page `results/index.html`; the result is its path.
 ///
 /// # Errors
-/// When a result file cannot be read, there is none, or the page cannot be
-/// written.
+/// When there is no result, or the page cannot be written.
 pub fn write_page(root: &Path) -> Result<PathBuf, Error> {
     let page = html::page(&some(root)?);
     let path = root.join("results/index.html");
@@ -61,7 +61,10 @@ pub fn update_readme(root: &Path, file: &Path) -> Result<(), Error> {
 
 fn some(root: &Path) -> Result<Saved, Error> {
     let folder = root.join("results");
-    let saved = Saved::read(&folder)?;
+    let (saved, left_out) = Saved::read(&folder);
+    for line in left_out {
+        eprintln!("left out: {line}");
+    }
     if saved.cells.is_empty() {
         return Err(Error::usage(format!(
             "there are no results in {}: ./benchmark.sh makes them",

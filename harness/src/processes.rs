@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::path::PathBuf;
 
 /// `root` and everything that descends from it, `root` first.
 pub fn tree(root: u32) -> Vec<u32> {
@@ -38,6 +39,22 @@ fn stat(pid: u32) -> Option<Vec<String>> {
 
 fn parent(pid: u32) -> Option<u32> {
     stat(pid)?.get(1)?.parse().ok()
+}
+
+/// The living children of a process that are not of its process group.
+pub fn children_of_other_groups(parent: u32) -> Vec<u32> {
+    let group = |fields: &[String]| fields.get(2).cloned();
+    let Some(own) = stat(parent).and_then(|fields| group(&fields)) else {
+        return Vec::new();
+    };
+    let is_one = |pid: &u32| {
+        stat(*pid).is_some_and(|fields| {
+            fields.first().is_some_and(|state| state != "Z")
+                && fields.get(1).is_some_and(|of| *of == parent.to_string())
+                && group(&fields).is_some_and(|other| other != own)
+        })
+    };
+    all().filter(is_one).collect()
 }
 
 /// When the process started, in the kernel's ticks after the boot; `None` for
@@ -189,17 +206,46 @@ pub fn listener(port: u16) -> Option<(u32, String)> {
     })
 }
 
-/// Socket inodes in state LISTEN (0A) on `port`, from a `/proc/net/tcp` table.
+/// The TCP ports that a process tree listens on, as far as `/proc` lets us see.
+pub fn ports(root: u32) -> Vec<u16> {
+    let descriptors = tree(root).into_iter().filter_map(|pid| {
+        let folder = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+        Some(
+            folder
+                .flatten()
+                .filter_map(|item| fs::read_link(item.path()).ok()),
+        )
+    });
+    let own: Vec<PathBuf> = descriptors.flatten().collect();
+    let is_own = |inode: &str| own.contains(&PathBuf::from(format!("socket:[{inode}]")));
+    let mut ports: Vec<u16> = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .flat_map(|table| listening(&table))
+        .filter(|(_, inode)| is_own(inode))
+        .map(|(port, _)| port)
+        .collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// Socket inodes in state LISTEN on `port`, from a `/proc/net/tcp` table.
 fn listening_inodes(table: &str, port: u16) -> Vec<String> {
-    let suffix = format!(":{port:04X}");
-    table
-        .lines()
-        .filter_map(|line| {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            let listens = fields.get(1)?.ends_with(&suffix) && *fields.get(3)? == "0A";
-            listens.then(|| fields.get(9).map(|inode| (*inode).to_owned()))?
-        })
-        .collect()
+    let listening = listening(table).into_iter();
+    let on_port = listening.filter(|(number, _)| *number == port);
+    on_port.map(|(_, inode)| inode).collect()
+}
+
+/// Ports and socket inodes in state LISTEN (0A), from the same table.
+fn listening(table: &str) -> Vec<(u16, String)> {
+    let lines = table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (_, port) = fields.get(1)?.rsplit_once(':')?;
+        let port = u16::from_str_radix(port, 16).ok()?;
+        (*fields.get(3)? == "0A").then_some((port, (*fields.get(9)?).to_owned()))
+    });
+    lines.collect()
 }
 
 #[cfg(test)]
@@ -212,6 +258,9 @@ mod tests {
         let listener_socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener_socket.local_addr().unwrap().port();
         assert_eq!(listener(port).map(|(pid, _)| pid), Some(std::process::id()));
+        assert!(ports(std::process::id()).contains(&port));
+        drop(listener_socket);
+        assert!(!ports(std::process::id()).contains(&port));
     }
 
     #[test]

@@ -244,7 +244,6 @@ fn a_wrong_server_is_refused_and_the_others_are_measured() {
 /// load is run and no figure saved.
 #[test]
 fn every_kind_of_wrong_server_is_refused_by_name() {
-    let bench = Bench::new(REPORT);
     let cases = [
         ("off-by-one", "baseline", "the sum is wrong (off by one)"),
         (
@@ -271,8 +270,8 @@ fn every_kind_of_wrong_server_is_refused_by_name() {
     ];
     std::thread::scope(|scope| {
         for (fault, profile, says) in cases {
-            let bench = &bench;
             scope.spawn(move || {
+                let bench = Bench::new(REPORT);
                 let entry = Entry::fake(Some(fault), &[profile]);
                 let run = bench.run(&[&entry], &[profile, "--rounds", "1", "--conns", "4"]);
                 run.expect_code(1);
@@ -281,10 +280,11 @@ fn every_kind_of_wrong_server_is_refused_by_name() {
                     assert!(run.stdout.contains(line), "{fault}: {}", run.stdout);
                 }
                 assert!(bench.result(&entry, &format!("{profile}/4")).is_none());
+                let loads = bench.path().join("arguments");
+                assert!(!loads.exists(), "{fault}: a load was run");
             });
         }
     });
-    assert!(!bench.path().join("arguments").exists(), "a load was run");
 }
 
 #[test]
@@ -343,7 +343,7 @@ fn usage_errors_list_what_exists() {
     let run = bench.run(&[&entry], &["pipelinedd"]);
     run.expect_code(2);
     assert!(
-        run.stderr.contains("unknown framework pipelinedd"),
+        run.stderr.contains("unknown entry pipelinedd"),
         "{}",
         run.stderr
     );
@@ -385,4 +385,50 @@ fn a_missing_generator_is_named() {
         "{}",
         run.stderr
     );
+}
+
+/// Results are told apart by names, and words that say the same count once.
+#[test]
+fn the_same_words_again_measure_nothing_twice() {
+    let bench = Bench::new(REPORT);
+    let entry = Entry::fake(None, &["pipelined"]);
+    let options = ["pipelined", "--rounds", "1", "--conns", "8"];
+    let run = bench.run(&[&entry, &entry], &options);
+    run.expect_code(2);
+    let says = format!("two entries are called {}", entry.name());
+    assert!(run.stderr.contains(&says), "{}", run.stderr);
+
+    let other = Entry::fake(None, &["pipelined"]);
+    let again = ["pipelined", "pipelined", "--rounds", "1", "--conns", "8,8"];
+    let run = bench.run(&[&entry, &other], &again);
+    run.expect_code(0);
+    assert_eq!(
+        run.stdout.matches(" 8c round 1 ").count(),
+        2,
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("one round decides nothing"),
+        "{}",
+        run.stdout
+    );
+}
+
+/// Two at a time would measure each other.
+#[test]
+fn a_second_benchmark_is_refused_before_it_measures() {
+    let bench = Bench::new(REPORT);
+    let entry = Entry::fake(None, &["pipelined"]);
+    std::fs::create_dir(bench.path().join("results")).unwrap();
+    let lock = std::fs::File::create(bench.path().join("results/.lock")).unwrap();
+    lock.lock().unwrap();
+    let run = bench.run(&[&entry], &["pipelined", "--rounds", "1", "--conns", "8"]);
+    run.expect_code(3);
+    assert!(
+        run.stderr.contains("another benchmark is running"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stdout.contains("building"), "{}", run.stdout);
 }

@@ -48,7 +48,10 @@ fn results() -> TempDir {
         }
     }
     for day in ["01", "02"] {
-        let cell = |profile: &str| json!({"profile": profile, "connections": 512, "entries": [figures("sws", 900), figures(HOSTILE, 500)]});
+        let cell = |profile: &str| {
+            json!({"profile": profile, "connections": 512, "generation": HOSTILE,
+            "entries": [figures("sws", 900), figures(HOSTILE, 1_200_000)]})
+        };
         let run = json!({"id": day, "started": format!("2026-11-{day}T10:00:00Z"),
             "arguments": ["--root", "/r", "benchmark", "sws", "it's"], "refused": [{"entry": HOSTILE, "why": HOSTILE}],
             "environment": {"cpu": HOSTILE, "kernel": "6.18.5", "commit": "0123456789abcdef", "sysctls": {"net.core.somaxconn": "4096"}},
@@ -113,6 +116,21 @@ fn without_results_nothing_is_written() {
         );
     }
     assert!(!root.path().join("results").exists());
+}
+
+/// A file of nobody's is named and takes nothing else along.
+#[test]
+fn what_is_no_result_is_left_out() {
+    let root = results();
+    let foreign = root.path().join("results/json/512/other.json");
+    fs::write(&foreign, "not JSON").unwrap();
+    for verb in ["page", "table"] {
+        let run = command(root.path(), &[verb]);
+        run.expect_code(0);
+        let says = format!("left out: {}", foreign.display());
+        assert!(run.stderr.contains(&says), "{}", run.stderr);
+        assert!(!run.stdout.contains("other"), "{}", run.stdout);
+    }
 }
 
 /// Who was measured later has another base, or another machine's load.

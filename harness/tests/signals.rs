@@ -208,3 +208,63 @@ fn an_interrupted_measurement_leaves_no_process_and_no_port() {
     assert_eq!(processes::listener(port), None);
     assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
 }
+
+/// What an entry started as a daemon ends with it, at the end and after a signal.
+#[test]
+fn daemons_of_an_entry_are_stopped_too() {
+    let notes = tempfile::tempdir().unwrap();
+    let pid_file = notes.path().join("daemon");
+    let daemon = |server: &str| {
+        let file = pid_file.display();
+        let start = format!(
+            "(setsid sh -c 'echo $$ > {file}.new; mv {file}.new {file}; exec sleep 120' &)\n\
+             while [ ! -f {file} ]; do sleep 0.01; done\n{server}"
+        );
+        Entry::with_start(&start, &["pipelined"])
+    };
+    let pid = || -> u32 {
+        let text = std::fs::read_to_string(&pid_file).unwrap();
+        std::fs::remove_file(&pid_file).unwrap();
+        text.trim().parse().unwrap()
+    };
+    let ended = |pid: u32| {
+        within(Duration::from_secs(10), "the end of the daemon", || {
+            !processes::is_running(pid)
+        });
+    };
+    let server = format!("exec {}", env!("CARGO_BIN_EXE_fake-entry"));
+    daemon(&server).validate(&["pipelined"]).expect_code(0);
+    ended(pid());
+
+    // But not what its build started: a compiler's cache serves others as well.
+    let entry = Entry::with_start("", &["pipelined"]);
+    let file = pid_file.display();
+    let script = format!(
+        "#!/bin/sh\n[ $1 = start ] && {server}\n\
+         (setsid sh -c 'echo $$ > {file}.new; mv {file}.new {file}; exec sleep 30' > {file}.log 2>&1 &)\n\
+         while [ ! -f {file} ]; do sleep 0.01; done\n"
+    );
+    support::script_file(&entry.path().join("run.sh"), &script);
+    entry.validate(&["pipelined"]).expect_code(0);
+    let cache = pid();
+    assert!(processes::is_running(cache));
+    kill_process(Pid::from_raw(cache as i32).unwrap(), Signal::KILL).unwrap();
+
+    let entry = daemon("exec sleep 60");
+    let mut child = harness()
+        .arg("--root")
+        .arg(root())
+        .arg("validate")
+        .arg(entry.path())
+        .arg("--native")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    within(Duration::from_secs(30), "the daemon's start", || {
+        pid_file.exists()
+    });
+    kill_process(Pid::from_raw(child.id() as i32).unwrap(), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+    ended(pid());
+}

@@ -331,7 +331,7 @@ fn unknown_names_list_what_exists() {
     let run = Run::of(command);
     run.expect_code(2);
     assert!(
-        run.stderr.contains("unknown framework nobody"),
+        run.stderr.contains("unknown entry nobody"),
         "{}",
         run.stderr
     );
@@ -355,4 +355,56 @@ fn a_seed_replays_the_data() {
     };
     assert_eq!(see("11"), see("11"));
     assert_ne!(see("11"), see("12"));
+}
+
+/// Without any options but these.
+fn validate(entry: &Entry, arguments: &[&str]) -> Run {
+    let mut command = harness();
+    command.arg("--root").arg(root()).arg("validate");
+    command.arg(entry.path()).arg("--native").args(arguments);
+    Run::of(command)
+}
+
+#[test]
+fn values_that_cannot_be_meant_are_usage_errors() {
+    let entry = Entry::fake(None, &ALL);
+    for (flag, value) in [
+        ("--port", "0"),
+        ("--port", "70000"),
+        ("--ready-within", "0"),
+    ] {
+        let run = validate(&entry, &[flag, value]);
+        run.expect_code(2);
+        let says = format!("invalid value '{value}' for '{flag}");
+        assert!(run.stderr.contains(&says), "{}", run.stderr);
+    }
+    let lists_nothing = Entry::fake(None, &[]).validate(&[]);
+    lists_nothing.expect_code(2);
+    let says = "its meta.json lists no tests";
+    assert!(
+        lists_nothing.stderr.contains(says),
+        "{}",
+        lists_nothing.stderr
+    );
+}
+
+/// What keeps a server from being found is said, as far as it can be seen.
+#[test]
+fn a_server_elsewhere_and_one_that_is_mute_are_told_apart() {
+    let port = harness::launch::ports::free().unwrap();
+    let start = format!("PORT={port} exec {}", env!("CARGO_BIN_EXE_fake-entry"));
+    let entry = Entry::with_start(&start, &["pipelined"]);
+    let elsewhere = validate(&entry, &["--ready-within", "3"]);
+    elsewhere.expect_code(3);
+    let says = format!("it listens on {port}, but is to take its port from PORT");
+    assert!(elsewhere.stderr.contains(&says), "{}", elsewhere.stderr);
+
+    let port = harness::launch::ports::free().unwrap().to_string();
+    let mute = "import os, socket, time; s = socket.create_server((\"127.0.0.1\", int(os.environ[\"PORT\"]))); \
+                c = s.accept()[0]; c.sendall(b\"ready\"); time.sleep(60)";
+    let entry = Entry::with_start(&format!("exec python3 -c '{mute}'"), &["pipelined"]);
+    let run = validate(&entry, &["--ready-within", "3", "--port", &port]);
+    run.expect_code(3);
+    let says = "it accepts connections, but what it sends is no HTTP answer";
+    assert!(run.stderr.contains(says), "{}", run.stderr);
 }

@@ -146,6 +146,14 @@ impl Report {
         self.status[0] as f64 / self.elapsed.max(f64::EPSILON)
     }
 
+    /// The 50th, 99th or 99.9th percentile, by its place; `None` when too few
+    /// answers lie beyond it.
+    pub fn percentile(&self, place: usize) -> Option<f64> {
+        let name = *["p50", "p99", "p99_9"].get(place)?;
+        let stated = self.curve.is_empty() || self.curve.iter().any(|(known, _)| *known == name);
+        stated.then(|| self.latency_us.get(place).copied())?
+    }
+
     /// Answers of any status per second.
     pub fn all_per_second(&self) -> f64 {
         self.responses as f64 / self.elapsed.max(f64::EPSILON)

@@ -2,13 +2,13 @@
 //! runs and pinning, its result and site-data files, its lines on standard
 //! output. Entries one after the other; nothing is scaled to the machine.
 
+use super::cell::Cell;
 use super::counts::Counts;
 use super::fit::Generator;
 use super::load;
 use super::measure::{self, Figures, Setting};
 use super::record::Record;
 use super::report;
-use super::result::Cell;
 use super::rounds::{port, progress};
 use super::{Outcome, Plan, logs, site};
 use crate::data;

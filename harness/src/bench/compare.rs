@@ -1,7 +1,8 @@
 //! One cell of the table against that of the base entry.
 
+use super::cell::Cell;
 use super::measure::Figures;
-use super::result::{Cell, rounded};
+use super::result::rounded;
 use super::stats::{Interval, UNDECIDED, ratio_of_pairs};
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ impl Comparison {
             pairs: both.len(),
             rps: ratio(&|round| Some(round.report.rps())),
             server_cpu: ratio(&|round| round.server_cpu_us),
-            p99: ratio(&|round| Some(round.report.latency_us[1])),
+            p99: ratio(&|round| round.report.percentile(1)),
             limited: is_limited(base) && is_limited(other),
         })
     }
@@ -112,7 +113,7 @@ pub(super) fn is_limited(cell: &Cell<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::result::tests::{cell, entry, figures};
+    use crate::bench::samples::{cell, entry, figures};
 
     #[test]
     fn rounds_are_paired_and_invalid_ones_left_out() {

@@ -255,7 +255,7 @@ fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::result::tests::entry;
+    use crate::bench::samples::entry;
     use crate::profiles::{Generation, find};
 
     const SCRIPT: &str = "sws-1 11456 28223.883032:  cpu-clock:ppp: \n\

@@ -1,7 +1,7 @@
 //! What a server printed while it was measured, where the arena's site looks for
 //! it.
 
-use super::result::Cell;
+use super::cell::Cell;
 use crate::error::{Context, Error};
 use crate::launch::Server;
 use crate::profiles::Generation;

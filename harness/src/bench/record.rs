@@ -1,9 +1,10 @@
 //! The file of a whole run: what was measured, where, how, and all figures.
 
+use super::cell::Cell;
 use super::clock;
 use super::compare::Comparison;
 use super::report::base;
-use super::result::{Cell, SCHEMA, write};
+use super::result::{SCHEMA, write};
 use crate::error::Error;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -114,7 +115,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::result::tests::{cell, entry, figures};
+    use crate::bench::samples::{cell, entry, figures};
 
     #[test]
     fn a_run_has_all_cells_and_entries_have_their_files() {

@@ -1,8 +1,8 @@
 //! The tables at the end.
 
+use super::cell::Cell;
 use super::compare::{Comparison, is_limited};
 use super::load;
-use super::result::Cell;
 use super::stats::Interval;
 use super::units::{latency, thousands};
 
@@ -63,7 +63,7 @@ fn row(cell: &Cell<'_>, against: Option<&Comparison>) -> Vec<String> {
     }
     let dash = || "-".to_owned();
     let ratio = |interval: Option<Interval>| interval.map_or_else(dash, interval_text);
-    let percentile = |index: usize| latency(cell.median(|round| round.report.latency_us[index]));
+    let percentile = |place: usize| cell.percentile(place).map_or_else(dash, latency);
     vec![
         name,
         thousands(cell.median(|round| round.report.rps()) as u64),
@@ -145,6 +145,9 @@ fn notes(cells: &[&Cell<'_>]) -> String {
         text += &objections(cell);
     }
     let measured = || cells.iter().filter(|cell| cell.best().is_some());
+    if measured().count() > 1 && cells.iter().all(|cell| cell.rounds.len() < 2) {
+        text += "  one round decides nothing: --rounds 3 is the least that may\n";
+    }
     let disturbed: Vec<f64> = measured()
         .map(|cell| cell.median(|r| r.foreign_cores))
         .collect();
@@ -220,7 +223,7 @@ pub fn arena_lines(cell: &Cell<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::result::tests::{cell, entry, figures};
+    use crate::bench::samples::{cell, entry, figures};
 
     #[test]
     fn the_table_compares_with_the_first_measured_entry() {

@@ -1,103 +1,19 @@
 //! Result files in the arena's form, with figures of ours under other names.
 
+use super::cell::Cell;
 use super::compare::Comparison;
 use super::load;
 use super::measure::Figures;
-use super::stats::{self, median};
 use super::units::{bandwidth, latency, memory};
-use crate::entries::Entry;
 use crate::error::{Context, Error};
-use crate::profiles::{Generation, Profile};
+use crate::profiles::Generation;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The form of result files, as `docs/results.md` describes it.
 pub const SCHEMA: &str = "sws-results/1";
 
-/// Everything about one entry in one cell of the table.
-#[derive(Debug)]
-pub struct Cell<'a> {
-    /// The server.
-    pub entry: &'a Entry,
-    /// The load.
-    pub profile: &'a Profile,
-    /// Concurrent connections.
-    pub connections: u32,
-    /// Measured time per round.
-    pub window: Duration,
-    /// Threads of the generator.
-    pub threads: usize,
-    /// Mean template size; `None` without templates.
-    pub template_size: Option<f64>,
-    /// One per round, in order.
-    pub rounds: Vec<Figures>,
-}
-
 impl Cell<'_> {
-    /// The rounds that count.
-    pub fn valid(&self) -> impl Iterator<Item = &Figures> {
-        self.rounds.iter().filter(|round| round.objection.is_none())
-    }
-
-    /// The round with the most successful answers per second: the arena stores
-    /// every figure of that one.
-    pub fn best(&self) -> Option<&Figures> {
-        self.valid()
-            .max_by(|one, two| one.report.rps().total_cmp(&two.report.rps()))
-    }
-
-    /// The median of a figure over the rounds that count.
-    pub fn median(&self, figure: impl Fn(&Figures) -> f64) -> f64 {
-        median(self.valid().map(figure).collect())
-    }
-
-    /// The median of the server's CPU microseconds per answer.
-    pub fn server_cpu_us(&self) -> Option<f64> {
-        let known: Option<Vec<f64>> = self.valid().map(|round| round.server_cpu_us).collect();
-        known.filter(|list| !list.is_empty()).map(median)
-    }
-
-    /// The median of context switches per request: voluntary, involuntary.
-    pub fn switches(&self) -> Option<[f64; 2]> {
-        let of = |index: usize| {
-            let known: Vec<f64> = self
-                .valid()
-                .filter_map(|round| {
-                    let count = round.report.server?.switches.get(index).copied()?;
-                    Some(count as f64 / round.report.responses.max(1) as f64)
-                })
-                .collect();
-            (!known.is_empty()).then(|| median(known))
-        };
-        Some([of(0)?, of(1)?])
-    }
-
-    /// (max − min) / median of the rates, in percent.
-    pub fn spread(&self) -> f64 {
-        stats::spread(self.valid().map(|round| round.report.rps()).collect())
-    }
-
-    /// Answers other than 2xx, and connections or requests that failed, in all
-    /// rounds.
-    pub fn errors(&self) -> u64 {
-        let of = |round: &Figures| {
-            let [_, refusals @ ..] = round.report.status;
-            let failures = round.report.errors.iter().map(|(_, count)| count);
-            refusals.iter().sum::<u64>() + failures.sum::<u64>()
-        };
-        self.rounds.iter().map(of).sum()
-    }
-
-    /// Why no round counts, if none does.
-    pub fn objection(&self) -> Option<String> {
-        match self.rounds.iter().find_map(|round| round.objection.clone()) {
-            Some(why) if self.valid().next().is_none() => Some(why),
-            None if self.rounds.is_empty() => Some("not measured".into()),
-            _ => None,
-        }
-    }
-
     /// The fields that the arena's files have, all of the best round.
     pub fn arena_fields(&self) -> Option<Map<String, Value>> {
         let best = self.best()?;
@@ -151,8 +67,7 @@ impl Cell<'_> {
             json!(self.median(|round| round.report.rps()) as u64),
         );
         set("rps_spread_percent", json!(rounded(self.spread())));
-        let percentile =
-            |index: usize| rounded(self.median(|round| round.report.latency_us[index]));
+        let percentile = |place: usize| self.percentile(place).map(rounded);
         set(
             "latency_us_median",
             json!({"p50": percentile(0), "p99": percentile(1), "p99_9": percentile(2)}),
@@ -219,9 +134,12 @@ pub(super) fn write(path: &Path, json: &Value) -> Result<(), Error> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".part");
     let partial = PathBuf::from(partial);
-    std::fs::write(&partial, format!("{json:#}\n"))
-        .and_then(|()| std::fs::rename(&partial, path))
-        .context(|| format!("write {}", path.display()))
+    let written = std::fs::write(&partial, format!("{json:#}\n"))
+        .and_then(|()| std::fs::rename(&partial, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(partial);
+    }
+    written.context(|| format!("write {}", path.display()))
 }
 
 fn round(figures: &Figures) -> Value {
@@ -264,68 +182,9 @@ fn fine(number: f64) -> f64 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::bench::answers::{Report, ServerSide};
-    use crate::profiles::find;
-
-    pub(in crate::bench) fn entry(name: &str) -> Entry {
-        let meta = format!(r#"{{"display_name":"{name}","language":"Rust"}}"#);
-        Entry {
-            name: name.into(),
-            meta: serde_json::from_str(&meta).unwrap(),
-            script: PathBuf::new(),
-            folder: PathBuf::new(),
-        }
-    }
-
-    pub(in crate::bench) fn figures(rps: u64, objection: Option<&str>) -> Figures {
-        Figures {
-            report: Report {
-                elapsed: 2.0,
-                responses: rps * 2,
-                status: [rps * 2, 0, 0, 0, 0],
-                latency_avg_us: 122.0,
-                latency_us: [110.0, 2730.0, 4000.0],
-                curve: vec![("p50", 110.0), ("max", 5000.0)],
-                server: Some(ServerSide {
-                    cores: 0.953,
-                    cpu_us: 5.31,
-                    peak_memory: 3 << 20,
-                    switches: [rps / 2, rps / 100],
-                }),
-                bytes_per_second: 2_097_152.0,
-                reconnects: 3,
-                per_template_ok: (1..=10).collect(),
-                ..Report::default()
-            },
-            server_cpu_us: Some(5.31),
-            client_cpu_us: 5.0,
-            server_cores: 0.953,
-            client_cores: 0.9,
-            foreign_cores: 0.0,
-            peak_memory: 3 << 20,
-            engine: Some("x: engine epoll".into()),
-            objection: objection.map(str::to_owned),
-        }
-    }
-
-    pub(in crate::bench) fn cell<'a>(
-        entry: &'a Entry,
-        name: &str,
-        rounds: Vec<Figures>,
-    ) -> Cell<'a> {
-        let profile = find(name, Generation::March2026).unwrap();
-        Cell {
-            entry,
-            profile,
-            connections: 512,
-            window: Duration::from_secs(2),
-            threads: 1,
-            template_size: Some(1024.0),
-            rounds,
-        }
-    }
+    use crate::bench::samples::{cell, entry, figures};
 
     #[test]
     fn the_file_has_the_arenas_fields_and_the_best_round() {
@@ -364,6 +223,16 @@ pub(super) mod tests {
             json!({"voluntary": 0.25, "involuntary": 0.005})
         );
         assert_eq!(json["engine_said"], "x: engine epoll");
+    }
+
+    #[test]
+    fn a_percentile_that_is_not_known_is_null() {
+        let entry = entry("sws");
+        let mut round = figures(1000, None);
+        round.report.curve.retain(|(name, _)| *name != "p99_9");
+        let json = cell(&entry, "baseline", vec![round]).to_json("r1", None);
+        let expected = json!({"p50": 110.0, "p99": 2730.0, "p99_9": null});
+        assert_eq!(json.unwrap()["latency_us_median"], expected);
     }
 
     #[test]

@@ -6,11 +6,11 @@
 //! be to nobody's advantage, and would be to that of whoever is always first.
 
 use super::Plan;
+use super::cell::Cell;
 use super::cpus::Split;
 use super::fit::Generator;
 use super::load;
 use super::measure::{Figures, Setting, measure};
-use super::result::Cell;
 use super::schedule::Schedule;
 use super::units;
 use crate::data;

@@ -1,8 +1,9 @@
 //! The files that the arena's site reads: an array for each profile and
 //! connection count, the entries, the machine.
 
+use super::cell::Cell;
 use super::environment::line;
-use super::result::{self, Cell};
+use super::result;
 use super::{Plan, cpus};
 use crate::entries::{self, Entry};
 use crate::error::Error;
@@ -21,11 +22,7 @@ pub(super) fn write(plan: &Plan<'_>, folder: &Path, groups: &[Vec<Cell<'_>>]) ->
             .collect();
         let name = format!("{}-{}.json", first.profile.name, first.connections);
         let path = folder.join(name);
-        let old = std::fs::read(&path)
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default();
-        result::write(&path, &Value::Array(merged(old, new)))?;
+        result::write(&path, &Value::Array(merged(saved(&path), new)))?;
     }
     let mut known = entries::all(plan.root)?;
     let named = plan.entries.iter().filter(|entry| {
@@ -38,6 +35,24 @@ pub(super) fn write(plan: &Plan<'_>, folder: &Path, groups: &[Vec<Cell<'_>>]) ->
     let list = frameworks(&known, newest.unwrap_or(Generation::April2026));
     result::write(&folder.join("frameworks.json"), &Value::Object(list))?;
     result::write(&folder.join("current.json"), &machine(plan))
+}
+
+/// What the file has so far. One that cannot be understood is kept beside: others'
+/// results may be in it.
+fn saved(path: &Path) -> Vec<Value> {
+    let Ok(text) = std::fs::read(path) else {
+        return Vec::new();
+    };
+    serde_json::from_slice(&text).unwrap_or_else(|why| {
+        let beside = path.with_extension("json.broken");
+        println!(
+            "{} is no list of results ({why}): moved to {}",
+            path.display(),
+            beside.display()
+        );
+        let _ = std::fs::rename(path, beside);
+        Vec::new()
+    })
 }
 
 /// New results replace those of the same display name; of several new ones the
@@ -152,7 +167,7 @@ fn machine(plan: &Plan<'_>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::result::tests::entry;
+    use crate::bench::samples::entry;
 
     #[test]
     fn results_are_replaced_by_display_name_and_sorted() {
@@ -161,6 +176,16 @@ mod tests {
         let new = vec![result("sws", 50), result("actix", 7), result("actix", 8)];
         let expected = [result("actix", 8), result("sws", 50), result("Zeta", 9)];
         assert_eq!(merged(old, new), expected);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_kept_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("json-512.json");
+        assert!(saved(&path).is_empty());
+        std::fs::write(&path, "[{\"framework\": \"Zeta\"").unwrap();
+        assert!(saved(&path).is_empty());
+        assert!(!path.exists() && folder.path().join("json-512.json.broken").exists());
     }
 
     #[test]

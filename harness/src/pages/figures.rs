@@ -2,7 +2,6 @@
 
 use super::chart::{self, Axis, Line};
 use super::saved::{Cell, Figures, Run, RunCell, Saved};
-use crate::bench::units::thousands;
 use maud::{Markup, html};
 
 /// Runs that a history shows.
@@ -90,15 +89,33 @@ fn figure(caption: &str, label: &str, x: &Axis, y: &Axis, lines: &[Line]) -> Mar
     }
 }
 
+/// Of a rate, for an axis: `800k`, `1.2M`.
+fn short(rate: f64) -> String {
+    match rate {
+        rate if rate >= 1e6 => format!("{}M", rate / 1e6),
+        rate if rate >= 1e4 => format!("{}k", rate / 1e3),
+        rate => rate.to_string(),
+    }
+}
+
+/// Two moments as days, or as times of the same day.
+fn ends<'a>(from: &'a str, to: &'a str) -> (&'a str, &'a str) {
+    let day = |moment: &'a str| moment.get(..10).unwrap_or(moment);
+    let time = |moment: &'a str| moment.get(11..16).unwrap_or(moment);
+    if day(from) == day(to) {
+        (time(from), time(to))
+    } else {
+        (day(from), day(to))
+    }
+}
+
 /// The rates of this cell in the last runs that measured it.
 pub(super) fn history(saved: &Saved, cell: &Cell) -> Markup {
     let measured: Vec<(&Run, &[Figures])> = saved
         .runs
         .iter()
         .filter_map(|run| {
-            let same = |other: &&RunCell| {
-                other.profile == cell.profile && other.connections == cell.connections
-            };
+            let same = |other: &&RunCell| other.is_of(cell);
             Some((run, run.cells.iter().find(same)?.entries.as_slice()))
         })
         .collect();
@@ -131,15 +148,16 @@ pub(super) fn history(saved: &Saved, cell: &Cell) -> Markup {
         .flat_map(|line| &line.points)
         .map(|point| point.1)
         .fold(0.0, f64::max);
-    let day = |run: &Run| run.started.get(..10).unwrap_or(&run.started).to_owned();
     let last = recent.len() - 1;
+    let [from, to] = [recent[0].0, recent[last].0].map(|run| run.started.as_str());
+    let (from, to) = ends(from, to);
     let x = Axis {
         title: "run",
         low: 0.0,
         high: last as f64,
-        ticks: vec![(0.0, day(recent[0].0)), (last as f64, day(recent[last].0))],
+        ticks: vec![(0.0, from.to_owned()), (last as f64, to.to_owned())],
     };
-    let y = Axis::from_zero("req/s", most, |value| thousands(value as u64));
+    let y = Axis::from_zero("req/s", most, short);
     let label = format!(
         "Rates of the last {} runs, {} with {} connections",
         recent.len(),
@@ -153,4 +171,25 @@ pub(super) fn history(saved: &Saved, cell: &Cell) -> Markup {
         &y,
         &lines,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_short() {
+        assert_eq!(
+            [0.0, 2500.0, 8e5, 1.25e6].map(short),
+            ["0", "2500", "800k", "1.25M"]
+        );
+        let [one, two, other] = [
+            "2026-11-21T09:00:00Z",
+            "2026-11-21T10:30:00Z",
+            "2026-12-01T10:30:00Z",
+        ];
+        assert_eq!(ends(one, two), ("09:00", "10:30"));
+        assert_eq!(ends(one, other), ("2026-11-21", "2026-12-01"));
+        assert_eq!(ends("", "x"), ("", "x"));
+    }
 }

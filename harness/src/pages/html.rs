@@ -49,7 +49,8 @@ fn introduction(saved: &Saved) -> Markup {
     html! {
         p.soft {
             "Requests per second are successful answers, the median of the rounds; a whisker spans the lowest and the \
-             highest round. Ratios have 95 % intervals, and words stand only where the interval excludes 1. "
+             highest round. Ratios have 95 % intervals, and words stand only where the interval excludes 1; of twenty \
+             intervals one may miss the truth by chance. "
             @if let Some(run) = saved.runs.last() { "Last run: " (run.started) "." }
         }
     }
@@ -80,7 +81,7 @@ fn section(saved: &Saved, profile: &str, cells: &[Cell]) -> Markup {
             @for cell in cells {
                 h3 {
                     (thousands(cell.connections.into())) " connections"
-                    @if let Some(figures) = cell.figures.first() { span.soft { " " (figures.generation) } }
+                    span.soft { " " (cell.generation) }
                 }
                 @if !cell.is_of_one_run() {
                     p.soft { "These figures are of several runs: a ratio holds for its own run, rates of different ones compare badly." }
@@ -141,7 +142,7 @@ fn row(figures: &Figures, colour: usize, most: f64) -> Markup {
     let against = figures.against.as_ref();
     let ratio = against.and_then(|against| against.rps.as_ref());
     let limited = against.is_some_and(|against| against.generator_limited);
-    let percentile = |name: &str| figures.latency_us_median.get(name).copied();
+    let percentile = |name: &str| figures.latency_us_median.get(name).copied().flatten();
     html! {
         tr {
             td { span class=(chart::class(colour)) aria-hidden="true" { "\u{25a0} " } (figures.entry) }
@@ -154,7 +155,7 @@ fn row(figures: &Figures, colour: usize, most: f64) -> Markup {
             (number(percentile("p50"), latency))
             @match percentile("p99") {
                 Some(us) => (number(Some(us), latency)),
-                None => td data-key="" { (figures.p99_latency) },
+                None => td data-key="" { @if figures.rounds.is_empty() { (figures.p99_latency) } @else { "-" } },
             }
             (number(percentile("p99_9"), latency))
             (number(figures.peak_memory_bytes, |bytes| format!("{:.1} MiB", bytes / 1_048_576.0)))

@@ -11,12 +11,19 @@ pub(super) fn summary(saved: &Saved) -> String {
         text += &format!(" {} |", escaped(name));
     }
     text += &format!("\n|---|---:|{}\n", "---:|".repeat(names.len()));
+    let mut generations: Vec<&str> = saved
+        .cells
+        .iter()
+        .map(|cell| cell.generation.as_str())
+        .collect();
+    generations.sort_unstable();
+    generations.dedup();
     for cell in &saved.cells {
-        text += &format!(
-            "| {} | {} |",
-            escaped(&cell.profile),
-            thousands(cell.connections.into())
-        );
+        text += &format!("| {}", escaped(&cell.profile));
+        if generations.len() > 1 {
+            text += &format!(" ({})", escaped(&cell.generation));
+        }
+        text += &format!(" | {} |", thousands(cell.connections.into()));
         for name in &names {
             text += &format!(" {} |", figure(cell, name, saved.base()));
         }
@@ -145,6 +152,7 @@ mod tests {
     #[test]
     fn the_base_comes_first_and_decided_ratios_are_bold() {
         let cell = |profile: &str, figures: Vec<Figures>| Cell {
+            generation: String::new(),
             profile: profile.into(),
             connections: 4096,
             figures,

@@ -2,13 +2,9 @@
 //! are optional; unknown ones are passed over.
 
 use crate::bench::stats::median;
-use crate::error::{Context, Error};
-use crate::profiles;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 /// Everything in `results/`.
 #[derive(Debug, Default)]
@@ -19,10 +15,12 @@ pub(super) struct Saved {
     pub(super) runs: Vec<Run>,
 }
 
-/// One profile with one number of connections.
+/// One profile of one generation with one number of connections.
 #[derive(Debug)]
 pub(super) struct Cell {
     pub(super) profile: String,
+    /// Empty where it is not known.
+    pub(super) generation: String,
     pub(super) connections: u32,
     /// The most successful answers first.
     pub(super) figures: Vec<Figures>,
@@ -32,6 +30,7 @@ pub(super) struct Cell {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Figures {
+    pub(super) schema: Option<String>,
     /// The name of the file, or of the entry in a run's file.
     pub(super) entry: String,
     pub(super) generation: String,
@@ -42,7 +41,7 @@ pub(super) struct Figures {
     pub(super) server_cpu_us_per_request: Option<f64>,
     pub(super) peak_memory_bytes: Option<f64>,
     pub(super) p99_latency: String,
-    pub(super) latency_us_median: BTreeMap<String, f64>,
+    pub(super) latency_us_median: BTreeMap<String, Option<f64>>,
     pub(super) errors_total: Option<u64>,
     pub(super) engine_said: Option<String>,
     pub(super) against: Option<Against>,
@@ -86,6 +85,7 @@ pub(super) struct Round {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Run {
+    pub(super) schema: Option<String>,
     pub(super) id: String,
     pub(super) started: String,
     pub(super) arguments: Vec<String>,
@@ -105,8 +105,17 @@ pub(super) struct Refused {
 #[serde(default)]
 pub(super) struct RunCell {
     pub(super) profile: String,
+    pub(super) generation: String,
     pub(super) connections: u32,
     pub(super) entries: Vec<Figures>,
+}
+
+impl RunCell {
+    /// Whether a run measured the same load.
+    pub(super) fn is_of(&self, cell: &Cell) -> bool {
+        (&self.profile, self.connections) == (&cell.profile, cell.connections)
+            && self.generation == cell.generation
+    }
 }
 
 impl Cell {
@@ -143,7 +152,8 @@ impl Figures {
     }
 
     /// The latency curve: parts of all answers and their microseconds, the
-    /// median of the rounds for each, in order.
+    /// median of the rounds for each, in order. What not every round can state is
+    /// left out: the median of some of them may lie below a lower percentile's.
     pub(super) fn curve(&self) -> Vec<(f64, f64)> {
         let mut points: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
         for round in self.valid() {
@@ -156,8 +166,10 @@ impl Figures {
                 }
             }
         }
+        let rounds = self.valid().count();
         let mut curve: Vec<(f64, f64)> = points
             .into_iter()
+            .filter(|(_, us)| us.len() == rounds)
             .map(|(part, us)| (part as f64 / 1e8, median(us)))
             .collect();
         curve.sort_by(|one, two| one.0.total_cmp(&two.0));
@@ -172,58 +184,6 @@ fn part(name: &str) -> Option<f64> {
 }
 
 impl Saved {
-    /// Reads the folder; one that is missing has no results.
-    ///
-    /// # Errors
-    /// When a file cannot be read or understood.
-    pub(super) fn read(folder: &Path) -> Result<Self, Error> {
-        let mut saved = Self::default();
-        for profile in folders(folder) {
-            let name = file_name(&profile);
-            if name == "runs" {
-                continue;
-            }
-            for count in folders(&profile) {
-                let Ok(connections) = file_name(&count).parse() else {
-                    continue;
-                };
-                let mut figures = Vec::new();
-                for path in json_files(&count) {
-                    let mut found: Figures = parse(&path)?;
-                    found.entry = path
-                        .file_stem()
-                        .map(|stem| stem.to_string_lossy().into_owned())
-                        .unwrap_or_default();
-                    figures.push(found);
-                }
-                figures.sort_by(|one, two| two.rate().total_cmp(&one.rate()));
-                if !figures.is_empty() {
-                    saved.cells.push(Cell {
-                        profile: name.clone(),
-                        connections,
-                        figures,
-                    });
-                }
-            }
-        }
-        let known: Vec<&str> = profiles::names();
-        let place = |cell: &Cell| known.iter().position(|name| *name == cell.profile);
-        saved.cells.sort_by_key(|cell| {
-            (
-                place(cell).unwrap_or(known.len()),
-                cell.profile.clone(),
-                cell.connections,
-            )
-        });
-        for path in json_files(&folder.join("runs")) {
-            saved.runs.push(parse(&path)?);
-        }
-        saved
-            .runs
-            .sort_by(|one, two| (&one.started, &one.id).cmp(&(&two.started, &two.id)));
-        Ok(saved)
-    }
-
     /// The entry that others are compared with.
     pub(super) fn base(&self) -> Option<&str> {
         let mut figures = self.cells.iter().flat_map(|cell| &cell.figures);
@@ -257,45 +217,19 @@ impl Saved {
     }
 }
 
-fn parse<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, Error> {
-    let text = fs::read_to_string(path).context(|| format!("read {}", path.display()))?;
-    serde_json::from_str(&text).context(|| {
-        format!(
-            "understand {} (remove it if no benchmark wrote it)",
-            path.display()
-        )
-    })
-}
-
-fn listing(folder: &Path) -> Vec<PathBuf> {
-    let mut list: Vec<PathBuf> = fs::read_dir(folder)
-        .map(|items| items.flatten().map(|item| item.path()).collect())
-        .unwrap_or_default();
-    list.sort();
-    list
-}
-
-fn folders(folder: &Path) -> Vec<PathBuf> {
-    listing(folder)
-        .into_iter()
-        .filter(|path| path.is_dir())
-        .collect()
-}
-
-fn json_files(folder: &Path) -> Vec<PathBuf> {
-    let is_json = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
-    listing(folder).into_iter().filter(is_json).collect()
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_curve_has_what_every_round_states() {
+        let text = r#"{"rounds": [
+            {"rps": 8, "latency_us": {"p50": 2, "p99": 9, "p99.9": 10, "max": 11}},
+            {"rps": 7, "latency_us": {"p50": 4, "p99": 21}},
+            {"rps": 1, "invalid": "lost"}]}"#;
+        let figures: Figures = serde_json::from_str(text).unwrap();
+        assert_eq!(figures.curve(), [(0.5, 3.0), (0.99, 15.0)]);
+    }
 
     #[test]
     fn percentiles_have_two_spellings() {
@@ -303,46 +237,5 @@ mod tests {
         assert!(part("p99_9").is_some_and(|part| (part - 0.999).abs() < 1e-12));
         assert_eq!(part("p99.9"), part("p99_9"));
         assert_eq!((part("max"), part("p100")), (None, None));
-    }
-
-    #[test]
-    fn files_of_every_version_are_read_in_the_order_of_the_table() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |path: &str, text: &str| {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        write("json/64/hyper.json", r#"{"rps": 5, "language": "Rust"}"#);
-        write(
-            "baseline/512/sws.json",
-            r#"{"rps": 9, "rps_median": 8, "rounds": [
-            {"rps": 8, "latency_us": {"p50": 2, "p99": 9, "max": 10}},
-            {"rps": 7, "latency_us": {"p50": 4, "p99": 11}},
-            {"rps": 1, "invalid": "lost"}]}"#,
-        );
-        write("baseline/512/hyper.json", r#"{"rps": 10}"#);
-        write("baseline/64/sws.json", r#"{"rps": 9}"#);
-        write("baseline/64/sws.json.part", "{");
-        write("runs/b.json", r#"{"id": "b", "started": "2026-02"}"#);
-        write("runs/a.json", r#"{"id": "a", "started": "2026-03"}"#);
-        let saved = Saved::read(folder.path()).unwrap();
-        let cells: Vec<(&str, u32, usize)> = saved
-            .cells
-            .iter()
-            .map(|cell| (cell.profile.as_str(), cell.connections, cell.figures.len()))
-            .collect();
-        assert_eq!(
-            cells,
-            [("baseline", 64, 1), ("baseline", 512, 2), ("json", 64, 1)]
-        );
-        let sws = &saved.cells[1].figures[1];
-        assert_eq!((sws.entry.as_str(), sws.range()), ("sws", Some((7.0, 8.0))));
-        assert_eq!(sws.curve(), [(0.5, 3.0), (0.99, 10.0)]);
-        assert_eq!(saved.runs[0].id, "b");
-        assert_eq!(saved.entries(), ["hyper", "sws"]);
-        write("json/64/bad.json", "[");
-        let error = Saved::read(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("bad.json"), "{error}");
     }
 }
