@@ -39,7 +39,11 @@ enum Command {
     /// Print the saved results as a table in Markdown.
     Table,
     /// Write results/index.html from the saved results.
-    Page,
+    Page {
+        /// Another file.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Put the saved results between the marks of README.md.
     Readme {
         /// Another file.
@@ -166,10 +170,12 @@ pub fn run(cli: &Cli) -> Result<u8, Error> {
         Command::Validate(options) => run_validate(&root, options),
         Command::Benchmark(options) => run_benchmark(&root, options),
         Command::Table => pages::print_table(&root).map(|()| 0),
-        Command::Page => pages::write_page(&root).map(|path| {
-            println!("wrote {}", path.display());
-            0
-        }),
+        Command::Page { file } => {
+            let file = file.clone().unwrap_or_else(|| pages::page_path(&root));
+            pages::write_page(&root, &file)?;
+            println!("wrote {}", file.display());
+            Ok(0)
+        }
         Command::Readme { file } => {
             let file = file.clone().unwrap_or_else(|| root.join("README.md"));
             pages::update_readme(&root, &file).map(|()| 0)
@@ -357,7 +363,9 @@ fn run_benchmark(root: &Path, options: &Benchmark) -> Result<u8, Error> {
     }
     let outcome = bench::run(&plan)?;
     if outcome.passed > 0 {
-        println!("charts: {}", pages::write_page(root)?.display());
+        let page = pages::page_path(root);
+        pages::write_page(root, &page)?;
+        println!("charts: {}", page.display());
     }
     println!("{} passed, {} failed", outcome.passed, outcome.failed);
     // When every entry was skipped, nothing was measured.

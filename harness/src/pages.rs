@@ -27,15 +27,19 @@ pub fn print_table(root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the page `results/index.html`; the result is its path.
+/// Where [`write_page`] usually writes.
+pub fn page_path(root: &Path) -> PathBuf {
+    root.join("results/index.html")
+}
+
+/// Writes the page with all saved results.
 ///
 /// # Errors
 /// When there is no result, or the page cannot be written.
-pub fn write_page(root: &Path) -> Result<PathBuf, Error> {
+pub fn write_page(root: &Path, file: &Path) -> Result<(), Error> {
     let page = html::page(&some(root)?);
-    let path = root.join("results/index.html");
-    fs::write(&path, page).context(|| format!("write {}", path.display()))?;
-    Ok(path)
+    fs::write(file, page).context(|| format!("write {}", file.display()))?;
+    Ok(())
 }
 
 /// Puts the results between the two marks of a Markdown file.

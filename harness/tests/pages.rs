@@ -133,6 +133,24 @@ fn what_is_no_result_is_left_out() {
     }
 }
 
+#[test]
+fn the_page_goes_where_it_is_asked_for() {
+    let root = results();
+    let file = root.path().join("elsewhere.html");
+    let run = command(root.path(), &["page", file.to_str().unwrap()]);
+    run.expect_code(0);
+    assert!(run.stdout.contains("elsewhere.html"), "{}", run.stdout);
+    assert!(!root.path().join("results/index.html").exists());
+    let page = fs::read_to_string(&file).unwrap();
+    command(root.path(), &["page"]).expect_code(0);
+    let usual = fs::read_to_string(root.path().join("results/index.html")).unwrap();
+    assert_eq!(page, usual);
+    let nowhere = root.path().join("no/such/folder.html");
+    let run = command(root.path(), &["page", nowhere.to_str().unwrap()]);
+    assert_ne!(run.code, Some(0));
+    assert!(run.stderr.contains("no/such/folder.html"), "{}", run.stderr);
+}
+
 /// Who was measured later has another base, or another machine's load.
 #[test]
 fn figures_of_several_runs_are_marked() {
