@@ -15,13 +15,18 @@ info) echo 99.1 ;;
 build) exit 0 ;;
 rm)
     [ -f "$state/pid" ] || exit 1
-    kill "$(cat "$state/pid")" 2> "$state/null" || true
+    pid=$(cat "$state/pid")
+    # As with --force, nothing of it is left: its port is free.
+    while kill -KILL "$pid" 2> "$state/null"; do sleep 0.01; done
     rm "$state/pid"
     ;;
 inspect)
     case "$3" in
     *Pid*) cat "$state/pid" ;;
-    *) [ -f "$state/exit" ] && echo "false $(cat "$state/exit")" || echo "true 0" ;;
+    *)
+        exit=$state/exit.$(cat "$state/pid")
+        [ -f "$exit" ] && echo "false $(cat "$exit")" || echo "true 0"
+        ;;
     esac
     ;;
 logs) cat "$state/log" ;;
@@ -45,14 +50,14 @@ run)
         esac
         shift
     done
-    rm -f "$state/exit"
     (
         if [ -f "$state/strict" ]; then ulimit -l 64; ulimit -n 512; fi
         PORT=$port DATA_DIR=$data @SERVER@ &
-        echo $! > "$state/pid.new"
+        pid=$!
+        echo $pid > "$state/pid.new"
         mv "$state/pid.new" "$state/pid"
-        wait $!
-        echo $? > "$state/exit"
+        wait $pid
+        echo $? > "$state/exit.$pid"
     ) > "$state/log" 2>&1 &
     while [ ! -f "$state/pid" ]; do sleep 0.01; done
     echo 0123456789abcdef
