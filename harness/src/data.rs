@@ -303,7 +303,9 @@ mod tests {
         let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
         assert!(write_altered(&one, Generation::April2026, 1).is_err());
         assert!(!one.exists());
-        [&one, &two].map(|path| fs::create_dir(path).unwrap());
+        for path in [&one, &two] {
+            fs::create_dir(path).unwrap();
+        }
         write_altered(&one, Generation::April2026, 1).unwrap();
         write_altered(&two, Generation::April2026, 2).unwrap();
         let read = |folder: &Path| fs::read(folder.join("dataset.json")).unwrap();
