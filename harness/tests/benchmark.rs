@@ -367,24 +367,23 @@ fn usage_errors_list_what_exists() {
 }
 
 #[test]
-fn a_missing_generator_is_named() {
+fn a_generator_that_cannot_be_run_is_named() {
     let bench = Bench::new(REPORT);
     let entry = Entry::fake(None, &["pipelined"]);
-    let mut command = harness();
-    command
-        .arg("--root")
-        .arg(bench.path())
-        .args(["benchmark", "pipelined", "--native"]);
-    command
-        .arg(entry.path())
-        .env("LOADGEN", "/nonexistent/loadgen");
-    let run = Run::of(command);
-    run.expect_code(2);
-    assert!(
-        run.stderr.contains("LOADGEN: there is no file"),
-        "{}",
-        run.stderr
-    );
+    std::fs::write(bench.path().join("text"), "").unwrap();
+    let text = bench.path().join("text").display().to_string();
+    for (path, says) in [
+        ("/nonexistent/loadgen", "LOADGEN: there is no file"),
+        (text.as_str(), "cannot be run: Permission denied"),
+    ] {
+        let mut command = harness();
+        command.arg("--root").arg(bench.path());
+        command.args(["benchmark", "pipelined", "--native"]);
+        command.arg(entry.path()).env("LOADGEN", path);
+        let run = Run::of(command);
+        run.expect_code(2);
+        assert!(run.stderr.contains(says), "{}", run.stderr);
+    }
 }
 
 /// Results are told apart by names, and words that say the same count once.
