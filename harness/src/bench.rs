@@ -117,10 +117,20 @@ pub fn run(plan: &Plan<'_>) -> Result<Outcome, Error> {
         record.plan(plan.described("arena"), false);
         arena::run(plan, &entries, &counts, &generator, &record, &mut outcome)?
     } else {
-        // Sampling and waiting belong to the generator's side.
+        // Sampling and waiting belong to the generator's side. From here on this
+        // process no longer sees what the machine has.
         stay_on(&cpus.client);
         let spent = Clock { start, building };
-        let groups = alternate(plan, &entries, &counts, &generator, &mut record, spent)?;
+        let split = cpus.clone();
+        let groups = alternate(
+            plan,
+            &entries,
+            &counts,
+            &generator,
+            &mut record,
+            split,
+            spent,
+        )?;
         for cell in groups.iter().flatten() {
             if cell.best().is_some() {
                 outcome.passed += 1;
@@ -159,9 +169,9 @@ fn alternate<'a>(
     counts: &Counts,
     generator: &Generator,
     record: &mut Record,
+    cpus: Split,
     clock: Clock,
 ) -> Result<Vec<Vec<Cell<'a>>>, Error> {
-    let cpus = Split::of_this_machine();
     let mut task = Task {
         budget: plan.budget,
         spent: clock.spent(),

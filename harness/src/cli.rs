@@ -317,7 +317,10 @@ fn rows(names: &[String], only: Option<Generation>) -> Result<Vec<&'static Profi
         .map(|name| {
             profiles::rows(name)
                 .find(|row| only.is_none_or(|only| only == row.generation))
-                .ok_or_else(|| Error::usage(format!("{name} is not part of the wanted generation")))
+                .ok_or_else(|| {
+                    let wanted = only.map_or("any generation", Generation::name);
+                    Error::usage(format!("{name} is not part of {wanted}"))
+                })
         })
         .collect()
 }

@@ -218,6 +218,10 @@ fn separate(writer: &mut (impl std::io::Write + ?Sized), first: bool) -> std::io
 /// When a file cannot be written.
 pub fn write_altered(folder: &Path, generation: Generation, seed: u64) -> Result<(), Error> {
     let mut rng = Rng::stream(seed, generation.name());
+    // Never creates the folder: a signal may have removed it for good.
+    let write_file = |path: &Path, bytes: &[u8]| {
+        fs::write(path, bytes).context(|| format!("write {}", path.display()))
+    };
     match generation {
         Generation::March2026 => {
             let dataset = pretty(&items::altered_float_dataset(&mut rng))?;
@@ -297,6 +301,11 @@ mod tests {
     fn altered_data_depends_on_the_seed() {
         let folder = tempfile::tempdir().unwrap();
         let [one, two] = ["one", "two"].map(|name| folder.path().join(name));
+        assert!(write_altered(&one, Generation::April2026, 1).is_err());
+        assert!(!one.exists());
+        for path in [&one, &two] {
+            fs::create_dir(path).unwrap();
+        }
         write_altered(&one, Generation::April2026, 1).unwrap();
         write_altered(&two, Generation::April2026, 2).unwrap();
         let read = |folder: &Path| fs::read(folder.join("dataset.json")).unwrap();

@@ -367,24 +367,23 @@ fn usage_errors_list_what_exists() {
 }
 
 #[test]
-fn a_missing_generator_is_named() {
+fn a_generator_that_cannot_be_run_is_named() {
     let bench = Bench::new(REPORT);
     let entry = Entry::fake(None, &["pipelined"]);
-    let mut command = harness();
-    command
-        .arg("--root")
-        .arg(bench.path())
-        .args(["benchmark", "pipelined", "--native"]);
-    command
-        .arg(entry.path())
-        .env("LOADGEN", "/nonexistent/loadgen");
-    let run = Run::of(command);
-    run.expect_code(2);
-    assert!(
-        run.stderr.contains("LOADGEN: there is no file"),
-        "{}",
-        run.stderr
-    );
+    std::fs::write(bench.path().join("text"), "").unwrap();
+    let text = bench.path().join("text").display().to_string();
+    for (path, says) in [
+        ("/nonexistent/loadgen", "LOADGEN: there is no file"),
+        (text.as_str(), "cannot be run: Permission denied"),
+    ] {
+        let mut command = harness();
+        command.arg("--root").arg(bench.path());
+        command.args(["benchmark", "pipelined", "--native"]);
+        command.arg(entry.path()).env("LOADGEN", path);
+        let run = Run::of(command);
+        run.expect_code(2);
+        assert!(run.stderr.contains(says), "{}", run.stderr);
+    }
 }
 
 /// Results are told apart by names, and words that say the same count once.
@@ -431,4 +430,51 @@ fn a_second_benchmark_is_refused_before_it_measures() {
         run.stderr
     );
     assert!(!run.stdout.contains("building"), "{}", run.stdout);
+}
+
+/// The CPUs of a list such as `0-2,64`.
+fn expanded(list: &str) -> Vec<usize> {
+    let ranges = list.trim().split(',').flat_map(|part| {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        from.parse::<usize>().unwrap()..=to.parse().unwrap()
+    });
+    ranges.collect()
+}
+
+/// What is printed of who runs where is so: each round on the same CPUs, and the
+/// server's are not the generator's wherever there are two.
+#[test]
+fn server_and_generator_run_on_the_cpus_that_are_printed() {
+    let bench = Bench::new(REPORT);
+    let noted = bench.path().join("server-cpus");
+    let start = format!(
+        "grep Cpus_allowed_list /proc/self/status >> {}; exec {}",
+        noted.display(),
+        env!("CARGO_BIN_EXE_fake-entry")
+    );
+    let entry = Entry::with_start(&start, &["pipelined"]);
+    let run = bench.run(&[&entry], &["pipelined", "--rounds", "2", "--conns", "4"]);
+    run.expect_code(0);
+    let printed = run.stdout.lines().find_map(|line| {
+        let split = line.strip_prefix("server on CPU ")?;
+        split.split_once(", load generator on CPU ")
+    });
+    let Some((server, client)) = printed else {
+        assert!(run.stdout.contains("server and load generator share CPU"));
+        return;
+    };
+    let (server, client) = (expanded(server), expanded(client));
+    assert!(!server.iter().any(|cpu| client.contains(cpu)), "{server:?}");
+    let seen = |path: &std::path::Path, skip: usize| -> Vec<Vec<usize>> {
+        let text = std::fs::read_to_string(path).unwrap();
+        let lines = text.lines().skip(skip);
+        lines
+            .map(|line| expanded(line.split_once(':').unwrap().1))
+            .collect()
+    };
+    // The first start is for the validation, the generator's first for a look at it.
+    assert_eq!(seen(&noted, 1), [server.clone(), server]);
+    let loads = seen(&bench.path().join("cpus"), 0);
+    assert!(!loads.is_empty());
+    assert!(loads.iter().all(|cpus| *cpus == client), "{loads:?}");
 }

@@ -268,3 +268,38 @@ fn daemons_of_an_entry_are_stopped_too() {
     assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
     ended(pid());
 }
+
+/// `./validate.sh x | head -1` ends quietly, and so does the server.
+#[test]
+fn a_closed_pipe_is_no_crash_and_leaves_nothing() {
+    let temporary = tempfile::tempdir().unwrap();
+    let port = harness::launch::ports::free().unwrap();
+    let start = format!("echo ready; exec {}", env!("CARGO_BIN_EXE_fake-entry"));
+    let entry = Entry::with_start(&start, &["pipelined"]);
+    let mut child = harness()
+        .arg("--root")
+        .arg(root())
+        .arg("validate")
+        .arg(entry.path())
+        .args(["--native", "--port", &port.to_string()])
+        .env("TMPDIR", temporary.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = child.stdout.take().unwrap();
+    let mut seen = Vec::new();
+    // Up to the line that the server is there.
+    while !String::from_utf8_lossy(&seen).contains("| ready") {
+        let mut byte = [0];
+        std::io::Read::read_exact(&mut output, &mut byte).unwrap();
+        seen.push(byte[0]);
+    }
+    drop(output);
+    let output = child.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(128 + 13), "{errors}");
+    assert_eq!(errors, "");
+    assert_eq!(processes::listener(port), None);
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+}

@@ -93,6 +93,8 @@ fn the_workflows_say_what_they_must() {
             !on(index)["workflow_dispatch"].is_badvalue()
                 && !on(index)["issue_comment"].is_badvalue()
         );
+        // Every comment starts the workflow, and would push out who waits there.
+        assert!(list[index].1["concurrency"].is_badvalue());
     }
     assert!(map(on(1)).contains_key(&Yaml::String("pull_request".into())));
 }

@@ -22,7 +22,8 @@ pub struct Comparison {
     pub server_cpu: Option<Interval>,
     /// 99th percentile of the latency.
     pub p99: Option<Interval>,
-    /// The generator was at its limit with both: rates show it and not them.
+    /// The generator was at its limit with both: rates and latencies show it and
+    /// not them.
     pub limited: bool,
 }
 
@@ -57,8 +58,22 @@ impl Comparison {
 
     /// What the rates allow to say.
     pub fn rate_word(&self) -> &'static str {
-        match self.rps {
-            Some(interval) if !self.limited => interval.word("faster", "slower"),
+        self.unless_limited(self.rps, "faster", "slower")
+    }
+
+    /// What the latencies allow to say.
+    pub fn latency_word(&self) -> &'static str {
+        self.unless_limited(self.p99, "slower", "faster")
+    }
+
+    fn unless_limited(
+        &self,
+        ratio: Option<Interval>,
+        above: &'static str,
+        below: &'static str,
+    ) -> &'static str {
+        match ratio {
+            Some(interval) if !self.limited => interval.word(above, below),
             _ => UNDECIDED,
         }
     }
@@ -81,9 +96,6 @@ impl Comparison {
                 })
             })
         };
-        let p99 = self
-            .p99
-            .map_or(UNDECIDED, |interval| interval.word("slower", "faster"));
         json!({
             "base": self.base,
             "pairs": self.pairs,
@@ -91,7 +103,7 @@ impl Comparison {
             "generator_limited": self.limited,
             "rps": interval(self.rps, self.rate_word()),
             "server_cpu_us_per_request": interval(self.server_cpu, self.cost_word()),
-            "p99_us": interval(self.p99, p99),
+            "p99_us": interval(self.p99, self.latency_word()),
         })
     }
 }
@@ -154,11 +166,16 @@ mod tests {
             rounds
         };
         let base = cell(&entries[0], "json", rounds(1000, 0.99));
-        let word = |busy| {
-            let other = cell(&entries[1], "json", rounds(900, busy));
-            Comparison::of(&base, &other).unwrap().rate_word()
+        let words = |busy| {
+            let mut later = rounds(900, busy);
+            for round in &mut later {
+                round.report.latency_us[1] *= 2.0;
+            }
+            let other = cell(&entries[1], "json", later);
+            let found = Comparison::of(&base, &other).unwrap();
+            (found.rate_word(), found.latency_word())
         };
-        assert_eq!(word(0.99), "not decided");
-        assert_eq!(word(0.8), "slower");
+        assert_eq!(words(0.99), ("not decided", "not decided"));
+        assert_eq!(words(0.8), ("slower", "slower"));
     }
 }

@@ -10,6 +10,7 @@ use crate::error::{Context, Error};
 use crate::launch;
 use crate::profiles::Generation;
 use crate::validate;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,14 +26,13 @@ pub struct Generator {
 
 impl Generator {
     /// Asks the program what it can do.
-    fn of(program: PathBuf) -> Self {
+    fn of(program: PathBuf) -> io::Result<Self> {
         let help = Command::new(&program)
             .arg("--help")
             .stdin(Stdio::null())
-            .output()
-            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-        let ours = help.is_ok_and(|help| help.contains("--server-pid"));
-        Self { program, ours }
+            .output()?;
+        let ours = String::from_utf8_lossy(&help.stdout).contains("--server-pid");
+        Ok(Self { program, ours })
     }
 }
 
@@ -40,12 +40,11 @@ impl Generator {
 pub(super) fn generator(root: &Path) -> Result<Generator, Error> {
     if let Some(path) = std::env::var_os("LOADGEN") {
         let path = PathBuf::from(path);
+        let name = path.display().to_string();
         return match path.is_file() {
-            true => Ok(Generator::of(path)),
-            false => Err(Error::usage(format!(
-                "LOADGEN: there is no file {}",
-                path.display()
-            ))),
+            true => Generator::of(path)
+                .map_err(|error| Error::usage(format!("LOADGEN: {name} cannot be run: {error}"))),
+            false => Err(Error::usage(format!("LOADGEN: there is no file {name}"))),
         };
     }
     println!("building the load generator ...");
@@ -68,7 +67,11 @@ pub(super) fn generator(root: &Path) -> Result<Generator, Error> {
         .stdin(Stdio::null());
     let mut process = Process::spawn(&mut command, None).context(|| "start cargo".into())?;
     match process.wait(Duration::MAX) {
-        Some(status) if status.success() => Ok(Generator::of(target.join("release/loadgen"))),
+        Some(status) if status.success() => {
+            let program = target.join("release/loadgen");
+            let name = program.display().to_string();
+            Generator::of(program).context(|| format!("run {name}"))
+        }
         _ => Err(Error::environment("the load generator could not be built")),
     }
 }

@@ -187,11 +187,11 @@ fn objections(cell: &Cell<'_>) -> String {
         }
     }
     let line = |(why, rounds): (&str, Vec<String>)| {
-        format!(
-            "  {}: round {} does not count: {why}\n",
-            cell.entry.name,
-            rounds.join(", ")
-        )
+        let does_not = match rounds.len() {
+            1 => format!("round {} does not", rounds.concat()),
+            _ => format!("rounds {} do not", rounds.join(", ")),
+        };
+        format!("  {}: {does_not} count: {why}\n", cell.entry.name)
     };
     reasons.into_iter().map(line).collect()
 }
@@ -275,6 +275,20 @@ mod tests {
         );
         let text = table(&[&cell(&entry, "json", vec![figures(100, None)])]);
         assert_eq!(text.lines().count(), 3, "{text}");
+    }
+
+    #[test]
+    fn rounds_that_do_not_count_for_one_reason_share_a_line() {
+        let entry = entry("sws");
+        let rounds = [None, Some("lost: 1"), Some("lost: 1"), Some("read: 2")];
+        let rounds = rounds.map(|why| figures(10, why)).to_vec();
+        let text = table(&[&cell(&entry, "json", rounds)]);
+        for line in [
+            "  sws: rounds 2, 3 do not count: lost: 1\n",
+            "  sws: round 4 does not count: read: 2\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

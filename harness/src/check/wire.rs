@@ -2,8 +2,11 @@
 //! the arena's generator could not read, or what would shift the answers of a
 //! connection against its requests, is a fault.
 
+mod head;
+
 use super::fault::{Fault, Verdict, shown};
 use super::reply::Reply;
+use head::{Length, body_length, number, parse_head};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -12,13 +15,6 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(10);
 /// No sane response head is larger.
 const HEAD_MAX: usize = 64 * 1024;
-
-/// What the head says about the body.
-enum Length {
-    None,
-    Bytes(usize),
-    Chunked,
-}
 
 /// One connection.
 #[derive(Debug)]
@@ -164,8 +160,8 @@ impl Wire {
             let end = self.read_until(b"\r\n", 1024, deadline)?;
             let line = String::from_utf8_lossy(&self.pending[..end]).into_owned();
             let size = line.split(';').next().unwrap_or_default().trim();
-            let size = usize::from_str_radix(size, 16)
-                .map_err(|_| self.fault(format!("{line:?} is no chunk size"), "a chunk size"))?;
+            let size = number(size, 16)
+                .ok_or_else(|| self.fault(format!("{line:?} is no chunk size"), "a chunk size"))?;
             self.pending.drain(..end + 2);
             if size == 0 {
                 break;
@@ -312,66 +308,6 @@ pub(super) enum Fate {
 
 fn is_timeout(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-}
-
-type Head = (u16, Vec<(String, String)>);
-
-fn parse_head(head: &str) -> Result<Head, String> {
-    let head = head.strip_suffix("\r\n\r\n").unwrap_or(head);
-    if head.replace("\r\n", "").contains(['\r', '\n']) {
-        return Err("the response head has a line end that is not CRLF".into());
-    }
-    let mut lines = head.split("\r\n");
-    let status_line = lines.next().unwrap_or_default();
-    // RFC 9112 section 4: version, space, three digits, space, reason.
-    let status = status_line
-        .strip_prefix("HTTP/1.1 ")
-        .or_else(|| status_line.strip_prefix("HTTP/1.0 "))
-        .filter(|rest| rest.len() == 3 || rest.as_bytes().get(3) == Some(&b' '))
-        .and_then(|rest| rest.get(..3)?.parse().ok())
-        .filter(|status| (100..600).contains(status))
-        .ok_or_else(|| format!("{status_line:?} is no HTTP/1.1 status line"))?;
-    let mut headers = Vec::new();
-    for line in lines {
-        let (name, value) = line
-            .split_once(':')
-            .ok_or_else(|| format!("the header line {line:?} has no colon"))?;
-        if name.is_empty() || name.contains([' ', '\t']) {
-            return Err(format!("the header name {name:?} is malformed"));
-        }
-        headers.push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
-    }
-    Ok((status, headers))
-}
-
-/// RFC 9112 section 6.3, without "until the connection closes": the arena's
-/// generator cannot read such an answer.
-fn body_length(status: u16, headers: &[(String, String)], to_head: bool) -> Result<Length, String> {
-    let values = |wanted: &'static str| {
-        headers
-            .iter()
-            .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted))
-    };
-    let mut lengths = values("content-length").map(|(_, value)| value);
-    let length = lengths.next();
-    if lengths.any(|other| Some(other) != length) {
-        return Err("the answer has two Content-Length values".into());
-    }
-    let chunked = values("transfer-encoding").next().is_some();
-    if chunked && length.is_some() {
-        return Err("the answer has both Content-Length and Transfer-Encoding".into());
-    }
-    if to_head || status < 200 || status == 204 || status == 304 {
-        return Ok(Length::None);
-    }
-    match length {
-        _ if chunked => Ok(Length::Chunked),
-        Some(text) => text
-            .parse()
-            .map(Length::Bytes)
-            .map_err(|_| format!("the Content-Length {text:?} is no number")),
-        None => Err("the answer has neither Content-Length nor chunked transfer coding".into()),
-    }
 }
 
 /// A request as the arena's templates look: these header lines and no others.

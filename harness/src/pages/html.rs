@@ -173,7 +173,7 @@ fn interval(ratio: Option<&Ratio>) -> Markup {
         )
     };
     html! {
-        td data-key=(key(ratio.map(|ratio| ratio.value))) class=[ratio.filter(|ratio| decided(ratio)).map(|_| "yes")] {
+        td data-key=(key(ratio.map(|ratio| ratio.value))) class=[ratio.filter(|ratio| ratio.is_decided()).map(|_| "yes")] {
             (ratio.map_or_else(|| "-".into(), text))
         }
     }
@@ -181,15 +181,11 @@ fn interval(ratio: Option<&Ratio>) -> Markup {
 
 /// `slower than sws`; without the base where nothing is decided.
 fn verdict(ratio: &Ratio, base: &str) -> String {
-    if decided(ratio) {
+    if ratio.is_decided() {
         format!("{} than {base}", ratio.verdict)
     } else {
         ratio.verdict.clone()
     }
-}
-
-fn decided(ratio: &Ratio) -> bool {
-    ratio.low > 1.0 || ratio.high < 1.0
 }
 
 /// What a column is sorted by: empty when it is not known.

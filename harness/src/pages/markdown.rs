@@ -32,7 +32,7 @@ pub(super) fn summary(saved: &Saved) -> String {
     text += "\nSuccessful answers per second, the median of the rounds";
     if let Some(base) = saved.base() {
         text += &format!(
-            "; in brackets the ratio to {} with its 95 % interval, bold where it excludes 1",
+            "; in brackets the ratio to {} with its 95 % interval, bold where that decides",
             escaped(base)
         );
     }
@@ -76,11 +76,7 @@ fn ratio(figures: &Figures, base: Option<&str>) -> String {
     let Some(ratio) = ratio else {
         return String::new();
     };
-    let bold = if ratio.low > 1.0 || ratio.high < 1.0 {
-        "**"
-    } else {
-        ""
-    };
+    let bold = if ratio.is_decided() { "**" } else { "" };
     format!(
         " ({bold}{:.2}{bold}, {:.2} to {:.2})",
         ratio.value, ratio.low, ratio.high

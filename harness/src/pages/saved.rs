@@ -1,7 +1,7 @@
 //! Result files as far as pages show them. Fields that only some versions write
 //! are optional; unknown ones are passed over.
 
-use crate::bench::stats::median;
+use crate::bench::stats::{UNDECIDED, median};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -68,6 +68,14 @@ pub(super) struct Ratio {
     pub(super) high: f64,
     #[serde(default)]
     pub(super) verdict: String,
+}
+
+impl Ratio {
+    /// Whether a word was said of it: where rates show the load generator even
+    /// an interval without 1 decides nothing.
+    pub(super) fn is_decided(&self) -> bool {
+        (self.low > 1.0 || self.high < 1.0) && self.verdict != UNDECIDED
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -220,6 +228,19 @@ impl Saved {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_without_1_decides_unless_nothing_was_said() {
+        let ratio = |low, high, verdict: &str| Ratio {
+            value: 1.5,
+            low,
+            high,
+            verdict: verdict.into(),
+        };
+        assert!(ratio(1.2, 1.8, "faster").is_decided());
+        assert!(!ratio(0.9, 1.8, "not decided").is_decided());
+        assert!(!ratio(1.2, 1.8, "not decided").is_decided());
+    }
 
     #[test]
     fn a_curve_has_what_every_round_states() {

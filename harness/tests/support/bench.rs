@@ -22,7 +22,7 @@ impl Bench {
         std::os::unix::fs::symlink(root().join("data"), folder.path().join("data")).unwrap();
         let script = format!(
             "#!/bin/sh\n[ \"$1\" = --help ] && cat {0}/help && exit 0\n\
-             echo \"$@\" >> {0}/arguments\nsleep 0.2\ncat <<'END'\n{report}\nEND\n",
+             echo \"$@\" >> {0}/arguments\ngrep Cpus_allowed_list /proc/self/status >> {0}/cpus\nsleep 0.2\ncat <<'END'\n{report}\nEND\n",
             folder.path().display()
         );
         script_file(&folder.path().join("generator.sh"), &script);
