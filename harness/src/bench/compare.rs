@@ -117,9 +117,15 @@ fn fine(number: f64) -> f64 {
     }
 }
 
-/// Whether the generator had nothing left to give.
+/// Whether the generator had nothing left to give: its threads, or its CPUs. The
+/// kernel's own work there (interrupts, connections that end) is nobody's time.
 pub(super) fn is_limited(cell: &Cell<'_>) -> bool {
-    cell.median(|round| round.client_cores) / cell.threads.max(1) as f64 > SATURATED
+    let threads = cell.threads.max(1) as f64;
+    let busy = |round: &Figures| {
+        let side = round.client_side_busy.unwrap_or(0.0);
+        side.max(round.client_cores / threads)
+    };
+    cell.median(busy) > SATURATED
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::answers::{Report, ServerSide};
 use super::cpus::usable;
 use super::fit::Generator;
 use super::load::Run;
-use super::sample::{INTERVAL, Track};
+use super::sample::{CpuTrack, INTERVAL, Track};
 use crate::cleanup::{Process, TempFolder};
 use crate::entries::Entry;
 use crate::error::{Context, Error};
@@ -59,6 +59,9 @@ pub struct Figures {
     pub server_cores: f64,
     /// Generator CPU seconds per second in the window.
     pub client_cores: f64,
+    /// The part of their time, 0 to 1, that the generator's CPUs were busy in the
+    /// window, whoever used them; `None` where it has none of its own.
+    pub client_side_busy: Option<f64>,
     /// CPUs that processes other than these two used meanwhile.
     pub foreign_cores: f64,
     /// Peak resident memory of the server's processes, in bytes.
@@ -132,6 +135,7 @@ pub fn load(setting: &Setting<'_>, server: &mut Server) -> Result<Figures, Error
     };
     let (from, to) = window(&report);
     let client_cores = loaded.track.rate(from, to);
+    let client_side_busy = loaded.client_side.map(|side| side.busy(from, to));
     let rate = report.all_per_second().max(f64::EPSILON);
     let seen = track.as_ref().map(|track| track.rate(from, to));
     report.server = report.server.filter(|side| is_plausible(side, seen));
@@ -149,6 +153,7 @@ pub fn load(setting: &Setting<'_>, server: &mut Server) -> Result<Figures, Error
         client_cpu_us: report.cpu_us.unwrap_or(client_cores * 1e6 / rate),
         server_cores,
         client_cores,
+        client_side_busy,
         foreign_cores,
         peak_memory,
         engine: server.said("engine "),
@@ -209,12 +214,14 @@ pub(super) struct Loading {
     start: Instant,
     output: TempFolder,
     limit: Duration,
+    client_side: Option<CpuTrack>,
 }
 
 /// A generator that is done.
 pub(super) struct Loaded {
     pub(super) report: Result<Report, String>,
     track: Track,
+    client_side: Option<CpuTrack>,
 }
 
 impl Loading {
@@ -256,6 +263,7 @@ impl Loading {
             start,
             output,
             limit,
+            client_side: setting.client_cpus.map(|cpus| CpuTrack::new(cpus, start)),
         })
     }
 
@@ -267,6 +275,9 @@ impl Loading {
             ended = self.process.wait(INTERVAL);
             if ended.is_none() {
                 track.sample();
+                if let Some(side) = &mut self.client_side {
+                    side.sample();
+                }
                 if let Some(server) = server.as_deref_mut() {
                     server.sample();
                 }
@@ -285,7 +296,11 @@ impl Loading {
                 format!("the load generator gave {why} ({status}) {errors}")
             }),
         };
-        Loaded { report, track }
+        Loaded {
+            report,
+            track,
+            client_side: self.client_side.take(),
+        }
     }
 }
 

@@ -262,11 +262,14 @@ mod tests {
         let entry = entry("sws");
         let mut round = figures(100, None);
         round.client_cores = 0.99;
+        let says = "the load generator was at its limit with sws:";
         let text = table(&[&cell(&entry, "json", vec![round.clone()])]);
-        assert!(
-            text.contains("the load generator was at its limit with sws:"),
-            "{text}"
-        );
+        assert!(text.contains(says), "{text}");
+        // Its CPUs are busy with more than its own instructions.
+        (round.client_cores, round.client_side_busy) = (0.8, Some(0.99));
+        let text = table(&[&cell(&entry, "json", vec![round.clone()])]);
+        assert!(text.contains(says), "{text}");
+        round.client_side_busy = None;
         round.foreign_cores = 0.8;
         let text = table(&[&cell(&entry, "json", vec![round])]);
         assert!(

@@ -166,6 +166,7 @@ fn round(figures: &Figures) -> Value {
         "client_cpu_us_per_request": rounded(figures.client_cpu_us),
         "server_cores": rounded(figures.server_cores),
         "client_cores": rounded(figures.client_cores),
+        "client_side_busy": figures.client_side_busy.map(rounded),
         "foreign_cores": rounded(figures.foreign_cores),
         "peak_memory_bytes": figures.peak_memory,
         "errors": errors,

@@ -6,53 +6,40 @@ use std::time::{Duration, Instant};
 /// Between two readings; a reading costs some ten microseconds per thread.
 pub const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Readings of one process tree over time.
+/// CPU time used since the first reading, over time.
 #[derive(Debug)]
-pub struct Track {
-    root: u32,
+struct Curve {
     start: Instant,
     /// Seconds since the start and nanoseconds of CPU used since the first one.
     points: Vec<(f64, u64)>,
-    last: CpuTime,
 }
 
-impl Track {
-    /// Starts with a first reading.
-    pub fn new(root: u32, start: Instant) -> Self {
-        let last = CpuTime::of_tree(root);
+impl Curve {
+    fn new(start: Instant) -> Self {
         Self {
-            root,
             start,
             points: vec![(start.elapsed().as_secs_f64(), 0)],
-            last,
         }
     }
 
-    /// Takes a reading.
-    pub fn sample(&mut self) {
-        let now = CpuTime::of_tree(self.root);
-        let used = self.points.last().map_or(0, |(_, used)| *used) + now.since(&self.last);
+    fn push(&mut self, used: u64) {
         self.points.push((self.start.elapsed().as_secs_f64(), used));
-        self.last = now;
+    }
+
+    /// Nanoseconds until the last reading.
+    fn used(&self) -> u64 {
+        self.points.last().map_or(0, |(_, used)| *used)
     }
 
     /// CPU seconds per second between two moments (seconds since the start).
-    pub fn rate(&self, from: f64, to: f64) -> f64 {
+    fn rate(&self, from: f64, to: f64) -> f64 {
         if to <= from {
             return 0.0;
         }
         (self.at(to) - self.at(from)) / 1e9 / (to - from)
     }
 
-    /// CPU seconds between the first and the last reading.
-    pub fn used(&self) -> f64 {
-        self.points
-            .last()
-            .map_or(0.0, |(_, used)| *used as f64 / 1e9)
-    }
-
-    /// Seconds between the first and the last reading.
-    pub fn span(&self) -> f64 {
+    fn span(&self) -> f64 {
         match (self.points.first(), self.points.last()) {
             (Some((first, _)), Some((last, _))) => last - first,
             _ => 0.0,
@@ -74,10 +61,83 @@ impl Track {
             (None, None) => 0.0,
         }
     }
+}
+
+/// Readings of one process tree over time.
+#[derive(Debug)]
+pub struct Track {
+    root: u32,
+    curve: Curve,
+    last: CpuTime,
+}
+
+impl Track {
+    /// Starts with a first reading.
+    pub fn new(root: u32, start: Instant) -> Self {
+        let last = CpuTime::of_tree(root);
+        Self {
+            root,
+            curve: Curve::new(start),
+            last,
+        }
+    }
+
+    /// Takes a reading.
+    pub fn sample(&mut self) {
+        let now = CpuTime::of_tree(self.root);
+        self.curve.push(self.curve.used() + now.since(&self.last));
+        self.last = now;
+    }
+
+    /// CPU seconds per second between two moments (seconds since the start).
+    pub fn rate(&self, from: f64, to: f64) -> f64 {
+        self.curve.rate(from, to)
+    }
+
+    /// CPU seconds between the first and the last reading.
+    pub fn used(&self) -> f64 {
+        self.curve.used() as f64 / 1e9
+    }
+
+    /// Seconds between the first and the last reading.
+    pub fn span(&self) -> f64 {
+        self.curve.span()
+    }
 
     /// The peak resident memory of the tree's processes so far, in bytes.
     pub fn peak_memory(&self) -> u64 {
         processes::peak_memory(self.root)
+    }
+}
+
+/// Readings of some CPUs, whoever uses them; also what the kernel does there on
+/// its own account, such as receiving.
+#[derive(Debug)]
+pub struct CpuTrack {
+    cpus: Vec<usize>,
+    curve: Curve,
+    first: f64,
+}
+
+impl CpuTrack {
+    /// Starts with a first reading.
+    pub fn new(cpus: &[usize], start: Instant) -> Self {
+        Self {
+            cpus: cpus.to_vec(),
+            curve: Curve::new(start),
+            first: processes::busy_seconds(cpus),
+        }
+    }
+
+    /// Takes a reading.
+    pub fn sample(&mut self) {
+        let used = processes::busy_seconds(&self.cpus) - self.first;
+        self.curve.push((used * 1e9) as u64);
+    }
+
+    /// The part of their time, 0 to 1, that they were busy between two moments.
+    pub fn busy(&self, from: f64, to: f64) -> f64 {
+        self.curve.rate(from, to) / self.cpus.len().max(1) as f64
     }
 }
 
@@ -88,8 +148,10 @@ mod tests {
     fn track(points: &[(f64, u64)]) -> Track {
         Track {
             root: std::process::id(),
-            start: Instant::now(),
-            points: points.to_vec(),
+            curve: Curve {
+                start: Instant::now(),
+                points: points.to_vec(),
+            },
             last: CpuTime::default(),
         }
     }
@@ -118,7 +180,24 @@ mod tests {
             sum = std::hint::black_box(sum + 1);
         }
         track.sample();
-        assert!(track.points[1].1 > 0, "{:?}", track.points);
+        assert!(track.curve.points[1].1 > 0, "{:?}", track.curve.points);
         assert!(track.peak_memory() > 0);
+    }
+
+    #[test]
+    fn busy_cpus_show() {
+        let start = Instant::now();
+        let all: Vec<usize> = (0..1024).collect();
+        let mut one = CpuTrack::new(&all, start);
+        let mut sum = 0_u64;
+        while start.elapsed() < Duration::from_millis(300) {
+            sum = std::hint::black_box(sum + 1);
+        }
+        one.sample();
+        let end = start.elapsed().as_secs_f64();
+        // Of 1024 CPUs a busy thread is one at most, and of none there is no part.
+        let busy = one.busy(0.0, end) * 1024.0;
+        assert!(busy > 0.0, "{one:?}");
+        assert!(CpuTrack::new(&[], start).busy(0.0, end).abs() < 1e-9);
     }
 }

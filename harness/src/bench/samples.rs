@@ -47,6 +47,7 @@ pub(super) fn figures(rps: u64, objection: Option<&str>) -> Figures {
         client_cpu_us: 5.0,
         server_cores: 0.953,
         client_cores: 0.9,
+        client_side_busy: Some(0.92),
         foreign_cores: 0.0,
         peak_memory: 3 << 20,
         engine: Some("x: engine epoll".into()),
