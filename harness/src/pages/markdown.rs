@@ -1,10 +1,71 @@
-//! Results as one Markdown table: profiles down, entries across.
+//! Results as Markdown tables: profiles down, entries across.
 
-use super::saved::{Cell, Figures, Run, Saved};
+use super::saved::{Against, Cell, Figures, Ratio, Run, Saved};
 use crate::bench::units::thousands;
 
-/// The table, and what is to be known about it.
+/// What a table shows.
+struct Kind {
+    /// Of an entry; `None` where it is not known.
+    figure: fn(&Figures) -> Option<String>,
+    ratio: fn(&Against) -> Option<&Ratio>,
+    says: &'static str,
+}
+
+const RATE: Kind = Kind {
+    figure: |figures| Some(thousands(figures.rate() as u64)),
+    ratio: |against| against.rps.as_ref(),
+    says: "Successful answers per second, the median of the rounds",
+};
+
+const COST: Kind = Kind {
+    figure: |figures| figures.server_cpu_us_per_request.map(microseconds),
+    ratio: |against| against.server_cpu_us_per_request.as_ref(),
+    says: "CPU time of the server per answer in µs, the median of the rounds: less is better",
+};
+
+fn microseconds(value: f64) -> String {
+    match value {
+        ..10.0 => format!("{value:.2}"),
+        ..100.0 => format!("{value:.1}"),
+        _ => thousands(value.round() as u64),
+    }
+}
+
+/// Both tables, and what is to be known about them.
 pub(super) fn summary(saved: &Saved) -> String {
+    let mut text = table(saved, &RATE);
+    if saved.cells.iter().any(|cell| {
+        let mut figures = cell.figures.iter();
+        figures.any(|figures| figures.server_cpu_us_per_request.is_some())
+    }) {
+        text += &format!("\n{}", table(saved, &COST));
+    }
+    text.push('\n');
+    let against = |figures: &Figures| {
+        figures
+            .against
+            .as_ref()
+            .is_some_and(|a| a.generator_limited)
+    };
+    if saved
+        .cells
+        .iter()
+        .flat_map(|cell| &cell.figures)
+        .any(against)
+    {
+        text += "Where the load generator was at its limit with both, rates decide nothing, and CPU time does.\n";
+    }
+    if !saved.cells.iter().all(Cell::is_of_one_run) {
+        text += "Not all figures of a line are of one run; ratios are.\n";
+    }
+    if let Some(run) = saved.runs.last() {
+        text += &format!("{}\n", measured(run));
+    }
+    text
+}
+
+/// One table with the sentence that says what it shows.
+fn table(saved: &Saved, kind: &Kind) -> String {
     let names = columns(saved);
     let mut text = String::from("| profile | connections |");
     for name in &names {
@@ -25,25 +86,18 @@ pub(super) fn summary(saved: &Saved) -> String {
         }
         text += &format!(" | {} |", thousands(cell.connections.into()));
         for name in &names {
-            text += &format!(" {} |", figure(cell, name, saved.base()));
+            text += &format!(" {} |", figure(cell, name, saved.base(), kind));
         }
         text.push('\n');
     }
-    text += "\nSuccessful answers per second, the median of the rounds";
+    text += &format!("\n{}", kind.says);
     if let Some(base) = saved.base() {
         text += &format!(
             "; in brackets the ratio to {} with its 95 % interval, bold where that decides",
             escaped(base)
         );
     }
-    text += ".\n";
-    if !saved.cells.iter().all(Cell::is_of_one_run) {
-        text += "Not all figures of a line are of one run; ratios are.\n";
-    }
-    if let Some(run) = saved.runs.last() {
-        text += &format!("{}\n", measured(run));
-    }
-    text
+    text + ".\n"
 }
 
 /// The base of the comparisons first, the others by name.
@@ -57,23 +111,20 @@ fn columns(saved: &Saved) -> Vec<&str> {
     names
 }
 
-fn figure(cell: &Cell, name: &str, base: Option<&str>) -> String {
-    let Some(figures) = cell.figures.iter().find(|figures| figures.entry == name) else {
-        return "-".into();
-    };
-    format!(
-        "{}{}",
-        thousands(figures.rate() as u64),
-        ratio(figures, base)
+fn figure(cell: &Cell, name: &str, base: Option<&str>, kind: &Kind) -> String {
+    let figures = cell.figures.iter().find(|figures| figures.entry == name);
+    let known = figures.and_then(|figures| Some((figures, (kind.figure)(figures)?)));
+    known.map_or_else(
+        || "-".into(),
+        |(figures, figure)| format!("{figure}{}", ratio(figures, base, kind)),
     )
 }
 
 /// A ratio to another base than the table's is left out.
-fn ratio(figures: &Figures, base: Option<&str>) -> String {
+fn ratio(figures: &Figures, base: Option<&str>, kind: &Kind) -> String {
     let against = figures.against.as_ref();
     let against = against.filter(|against| Some(against.base.as_str()) == base);
-    let ratio = against.and_then(|against| against.rps.as_ref());
-    let Some(ratio) = ratio else {
+    let Some(ratio) = against.and_then(kind.ratio) else {
         return String::new();
     };
     let bold = if ratio.is_decided() { "**" } else { "" };
@@ -187,9 +238,49 @@ mod tests {
             lines[3],
             "| up\\|load | 4,096 | - | 1,001 (1.00, 0.90 to 1.10) |"
         );
+        assert!(!text.contains("CPU time"), "{text}");
         assert!(
             text.contains("Last run: 2026-11-21T15:00:00Z, A &lt;B&gt;, 2 CPUs."),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_an_answer_costs_is_a_table_of_its_own() {
+        let cost = |entry: &str, cost: f64, ratio: f64| {
+            let mut figures = figures(entry, 1000.0, None);
+            figures.server_cpu_us_per_request = Some(cost);
+            figures.against = (entry != "sws").then(|| Against {
+                base: "sws".into(),
+                generator_limited: true,
+                server_cpu_us_per_request: Some(Ratio {
+                    value: ratio,
+                    low: 1.1,
+                    high: 9.0,
+                    verdict: "dearer".into(),
+                }),
+                ..Against::default()
+            });
+            figures
+        };
+        let saved = Saved {
+            cells: vec![Cell {
+                generation: String::new(),
+                profile: "json".into(),
+                connections: 64,
+                figures: vec![
+                    cost("sws", 9.876, 1.0),
+                    cost("node", 98.76, 10.0),
+                    cost("slow", 9876.5, 1000.0),
+                    figures("unknown", 7.0, None),
+                ],
+            }],
+            runs: Vec::new(),
+        };
+        let text = summary(&saved);
+        let says = "| json | 64 | 9.88 | 98.8 (**10.00**, 1.10 to 9.00) | 9,877 (**1000.00**, 1.10 to 9.00) | - |";
+        assert!(text.contains(says), "{text}");
+        assert_eq!(text.matches("| profile |").count(), 2, "{text}");
+        assert!(text.contains("rates decide nothing"), "{text}");
     }
 }
