@@ -11,9 +11,25 @@ mod support;
 
 use harness::processes;
 use rustix::process::{Pid, Signal, kill_process};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use support::{Entry, harness, root, within};
+
+/// `validate`, native and silent, which has its folders in `temporary`.
+fn validation(entry: &Entry, temporary: &Path) -> Command {
+    let mut command = harness();
+    command
+        .arg("--root")
+        .arg(root())
+        .arg("validate")
+        .arg(entry.path())
+        .arg("--native")
+        .env("TMPDIR", temporary)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
 
 #[test]
 fn a_terminated_validation_stops_its_server_and_removes_its_folders() {
@@ -26,17 +42,7 @@ fn a_terminated_validation_stops_its_server_and_removes_its_folders() {
         pid_file.display()
     );
     let entry = Entry::with_start(&start, &["pipelined"]);
-    let mut child = harness()
-        .arg("--root")
-        .arg(root())
-        .arg("validate")
-        .arg(entry.path())
-        .arg("--native")
-        .env("TMPDIR", temporary.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = validation(&entry, temporary.path()).spawn().unwrap();
     within(Duration::from_secs(20), "the start of the server", || {
         pid_file.exists()
     });
@@ -251,16 +257,8 @@ fn daemons_of_an_entry_are_stopped_too() {
     kill_process(Pid::from_raw(cache as i32).unwrap(), Signal::KILL).unwrap();
 
     let entry = daemon("exec sleep 60");
-    let mut child = harness()
-        .arg("--root")
-        .arg(root())
-        .arg("validate")
-        .arg(entry.path())
-        .arg("--native")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let mut child = validation(&entry, temporary.path()).spawn().unwrap();
     within(Duration::from_secs(30), "the daemon's start", || {
         pid_file.exists()
     });
@@ -276,13 +274,8 @@ fn a_closed_pipe_is_no_crash_and_leaves_nothing() {
     let port = harness::launch::ports::free().unwrap();
     let start = format!("echo ready; exec {}", env!("CARGO_BIN_EXE_fake-entry"));
     let entry = Entry::with_start(&start, &["pipelined"]);
-    let mut child = harness()
-        .arg("--root")
-        .arg(root())
-        .arg("validate")
-        .arg(entry.path())
-        .args(["--native", "--port", &port.to_string()])
-        .env("TMPDIR", temporary.path())
+    let mut child = validation(&entry, temporary.path())
+        .args(["--port", &port.to_string()])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
