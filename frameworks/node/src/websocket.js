@@ -1,4 +1,6 @@
-// `/ws`: every message comes back as it was.
+// `/ws`: every message comes back as it was. The profile echo-ws is not listed in
+// meta.json: while connections echo, the listener gets to accept only one other in
+// each turn of the event loop, and hundreds are not up before a run is over.
 
 import { WebSocketServer } from "ws";
 
